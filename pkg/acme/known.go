@@ -1,0 +1,31 @@
+package acme
+
+// KnownCAs returns the public authorities whose directories certwire recognises without configuration.
+//
+// Sources: Let's Encrypt's own pages (https://letsencrypt.org/docs/staging-environment/ and the v01 host that
+// cert-manager still names in its validation), and the directory list that the lego client generates
+// (github.com/go-acme/lego, lego/zz_gen_ca.go). An authority without a published test directory has none here.
+func KnownCAs() []CA {
+	return []CA{
+		{
+			Name:       "Let's Encrypt",
+			Production: []string{"acme-v02.api.letsencrypt.org", "acme-v01.api.letsencrypt.org"},
+			Staging:    []string{"acme-staging-v02.api.letsencrypt.org", "acme-staging.api.letsencrypt.org"},
+		},
+		{
+			Name:       "Google Trust Services",
+			Production: []string{"dv.acme-v02.api.pki.goog"},
+			Staging:    []string{"dv.acme-v02.test-api.pki.goog"},
+		},
+		{Name: "Buypass", Production: []string{"api.buypass.com"}, Staging: []string{"api.test4.buypass.no"}},
+		{Name: "ZeroSSL", Production: []string{"acme.zerossl.com"}},
+		{Name: "SSL.com", Production: []string{"acme.ssl.com"}},
+		{Name: "Sectigo", Production: []string{"acme.sectigo.com"}},
+		{Name: "Actalis", Production: []string{"acme-api.actalis.com"}},
+		{Name: "DigiCert", Production: []string{"one.digicert.com"}},
+		{Name: "GlobalSign", Production: []string{"emea.acme.atlas.globalsign.com"}},
+		{Name: "FreeSSL", Production: []string{"acmepro.freessl.cn"}},
+		{Name: "LiteSSL", Production: []string{"acme.litessl.com"}},
+		{Name: "PeeringHub", Production: []string{"stica.peeringhub.io"}},
+	}
+}

@@ -1,0 +1,272 @@
+package mutate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Method is how a consumer takes up a new certificate.
+type Method string
+
+// The methods that a plan of this version can choose. MethodNone leaves the workload as the user wrote it.
+const (
+	MethodNone       Method = ""
+	MethodAnnotation Method = "annotation"
+	MethodSelf       Method = "self"
+)
+
+// Reason is why a plan is what it is: a closed set, fit for a metric label and an audit annotation.
+type Reason string
+
+// The reasons of a plan, first match wins.
+const (
+	ReasonNoSecret      Reason = "no-secret"       // the template refers to no Secret
+	ReasonNoCertificate Reason = "no-certificate"  // none of its Secrets is a certificate Secret
+	ReasonOff           Reason = "off"             // not opted in, or opted out by label
+	ReasonDeleting      Reason = "deleting"        // the workload is on its way out
+	ReasonSelf          Reason = "self"            // the server watches its files
+	ReasonOptedOut      Reason = "opted-out"       // a Reloader annotation says "false"
+	ReasonCovered       Reason = "already-covered" // the user's own annotations do it
+	ReasonSkipped       Reason = "skipped"         // every Secret has a reason of its own, see Warnings
+	ReasonAnnotated     Reason = "annotated"       // named Secrets stand in Reloader's annotation
+)
+
+// Certificate is what a plan needs of a Certificate that writes to a Secret.
+type Certificate struct {
+	Name string
+	// SecretLabels and SecretAnnotations are its secretTemplate's: what the Secret carries beside its data.
+	SecretLabels, SecretAnnotations map[string]string
+}
+
+// Facts is the inventory's answer about a workload's surroundings.
+type Facts struct {
+	// Namespace is the workload's namespace, NamespaceLabels its labels.
+	Namespace       string
+	NamespaceLabels map[string]string
+	// Certificates returns the Certificates of that namespace whose secretName is the given Secret. It is called at
+	// most once for each Secret of the template.
+	Certificates func(secret string) []Certificate
+	// Reloader is the cluster's Reloader.
+	Reloader Reloader
+	// Version is certwire's own, for the status annotation.
+	Version string
+}
+
+// Plan is what certwire wants for a workload.
+type Plan struct {
+	// Method is the chosen one.
+	Method Method
+	// Reason says why, in one word.
+	Reason Reason
+	// Secrets are the certificate Secrets that the template refers to, sorted.
+	Secrets []string
+	// Warnings are for the person who applies the workload: one line each, at most [MaxWarning] characters. Standing
+	// are those that say why nothing is done; the others go with a change.
+	Warnings, Standing []string
+
+	annotations map[string]*string // nil removes
+}
+
+// NewPlan decides about one workload. It never fails: what cannot be understood is left alone, with a warning.
+func NewPlan(w *Workload, f Facts) Plan {
+	p := newPlanner(w, f)
+	p.decide()
+	p.settle()
+	return p.plan
+}
+
+// planner carries one decision through its steps.
+type planner struct {
+	w     *Workload
+	facts Facts
+	keys  Keys
+	plan  Plan
+
+	status Status            // what was ours before
+	own    map[string]string // the workload's annotations without ours
+	ours   []string          // items that shall stand in the reload annotation
+	why    []string
+}
+
+func newPlanner(w *Workload, f Facts) *planner {
+	if f.Reloader.Keys == (Keys{}) {
+		f.Reloader.Keys = DefaultKeys()
+	}
+	p := &planner{w: w, facts: f, keys: f.Reloader.Keys, plan: Plan{annotations: map[string]*string{}}}
+	var have map[string]string
+	if w.Metadata != nil {
+		have = w.Metadata.Annotations
+	}
+	p.status = parseStatus(have[StatusKey])
+	p.own = withoutOurs(have, p.status)
+	return p
+}
+
+// withoutOurs is what the user wrote: the annotations less what the status says is ours.
+func withoutOurs(have map[string]string, s Status) map[string]string {
+	if _, marked := have[StatusKey]; !marked {
+		return have
+	}
+	own := make(map[string]string, len(have))
+	for k, v := range have {
+		if k == StatusKey {
+			continue
+		}
+		if rest, left := removeItems(v, s.Added[k]); left {
+			own[k] = rest
+		}
+	}
+	return own
+}
+
+func (p *planner) decide() {
+	if p.w.Metadata == nil || p.w.Metadata.DeletionTimestamp != "" {
+		p.plan.Reason = ReasonDeleting
+		p.keepAsIs()
+		return
+	}
+	referenced := p.w.Spec.Template.Spec.SecretNames()
+	if len(referenced) == 0 {
+		p.plan.Reason = ReasonNoSecret
+		return
+	}
+	certificates := make(map[string][]Certificate, 1)
+	for _, secret := range referenced {
+		if found := p.facts.Certificates(secret); len(found) > 0 {
+			certificates[secret] = found
+			p.plan.Secrets = append(p.plan.Secrets, secret)
+		}
+	}
+	if len(p.plan.Secrets) == 0 {
+		p.plan.Reason = ReasonNoCertificate
+		return
+	}
+	mode := p.mode()
+	if mode == Unset || mode == Off {
+		p.plan.Reason = ReasonOff
+		return
+	}
+	if p.ownMethod(mode) {
+		return
+	}
+	p.annotate(certificates)
+}
+
+// mode resolves the label: pod template, workload, namespace; the first that says something wins.
+func (p *planner) mode() Mode {
+	for _, level := range []struct {
+		name   string
+		labels map[string]string
+	}{
+		{"pod template", p.w.Spec.Template.Metadata.Labels},
+		{"workload", p.w.Metadata.Labels},
+		{"namespace", p.facts.NamespaceLabels},
+	} {
+		value := level.labels[ReloadLabel]
+		mode, ok := ParseMode(value)
+		if !ok {
+			p.stand("%s=%q on the %s is not auto, annotation, sidecar or off; ignored", ReloadLabel, value, level.name)
+			continue
+		}
+		if mode != Unset {
+			return mode
+		}
+	}
+	return Unset
+}
+
+// ownMethod handles a template that says itself how it reloads. It reports whether that settles the matter.
+func (p *planner) ownMethod(mode Mode) bool {
+	template := p.w.Spec.Template.Metadata.Annotations
+	switch method := template[MethodKey]; method {
+	case "self":
+		p.plan.Method, p.plan.Reason = MethodSelf, ReasonSelf
+		return true
+	case "", "rollout":
+		if preset := template[PresetKey]; preset != "" && mode != Annotation && method == "" {
+			p.warn("preset %s needs the agent, which this version does not have; new pods are rolled out instead", preset)
+		} else if mode == Sidecar {
+			p.warn("%s=sidecar needs the agent, which this version does not have; new pods are rolled out instead", ReloadLabel)
+		}
+	case "http", "socket", "signal", "restart":
+		p.warn("method %s needs the agent, which this version does not have; new pods are rolled out instead", method)
+	default:
+		p.stand("%s=%q is not a known method; new pods are rolled out instead", MethodKey, method)
+	}
+	return false
+}
+
+// settle turns the decision into annotations: the user's text, ours behind it, and the status.
+func (p *planner) settle() {
+	if p.plan.Reason == ReasonDeleting {
+		return
+	}
+	want := Status{}
+	if len(p.ours) > 0 {
+		want = Status{
+			Version: p.facts.Version,
+			Method:  MethodAnnotation,
+			Added:   map[string][]string{p.keys.Reload: p.ours},
+			Why:     strings.Join(p.why, "; "),
+		}
+		user, present := p.own[p.keys.Reload]
+		value := appendItems(user, present, p.ours)
+		p.plan.annotations[p.keys.Reload] = &value
+	}
+	for key := range p.status.Added {
+		if _, wanted := p.plan.annotations[key]; wanted {
+			continue
+		}
+		if user, present := p.own[key]; present {
+			p.plan.annotations[key] = &user
+		} else {
+			p.plan.annotations[key] = nil
+		}
+	}
+	switch {
+	case len(p.ours) == 0:
+		p.plan.annotations[StatusKey] = nil
+	case !p.status.same(want):
+		value := want.String()
+		p.plan.annotations[StatusKey] = &value
+	}
+}
+
+func (p *planner) keepAsIs() { clear(p.plan.annotations) }
+
+func (p *planner) warn(format string, args ...any) {
+	p.plan.Warnings = append(p.plan.Warnings, Line(format, args...))
+}
+
+func (p *planner) stand(format string, args ...any) {
+	p.plan.Standing = append(p.plan.Standing, Line(format, args...))
+}
+
+// MaxWarning is the longest warning that Kubernetes asks for, in characters (k8s.io/api admission/v1,
+// AdmissionResponse.Warnings).
+const MaxWarning = 120
+
+// Line formats a warning: one line, at most [MaxWarning] characters, shortened at the end if need be.
+func Line(format string, args ...any) string {
+	s := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	if runes := []rune(s); len(runes) > MaxWarning {
+		s = string(runes[:MaxWarning-1]) + "…"
+	}
+	return s
+}
+
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, item := range b {
+		if !slices.Contains(out, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
