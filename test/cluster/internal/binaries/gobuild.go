@@ -1,0 +1,73 @@
+package binaries
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/certwire/certwire/test/cluster/internal/process"
+)
+
+const (
+	// stopGrace is how long an interrupted go command may take to clean up.
+	stopGrace = 10 * time.Second
+	// outputLines is how much of a failed build's output is shown.
+	outputLines = 40
+)
+
+// goBuild builds with the go command that is first in PATH.
+type goBuild struct {
+	// module is the folder whose go.mod decides the versions.
+	module string
+}
+
+// run builds the package pkg into the file into. Programs are static, so that
+// neither a C compiler nor the machine's C library has a say.
+func (g *goBuild) run(ctx context.Context, pkg, into, ldflags string) error {
+	var output bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", into, "-ldflags", ldflags, pkg)
+	cmd.Dir = g.module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stdout, cmd.Stderr = &output, &output
+	// Interrupted, not killed, the go command removes its temporary files.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = stopGrace
+
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("go build: %w; the end of its output:\n  %s", err,
+			strings.Join(process.LastLines(output.String(), outputLines), "\n  "))
+	}
+	return nil
+}
+
+// reporting runs work and logs when it starts, that it still runs, and how long
+// it took: a cold build takes minutes, and silence looks like a fault.
+func (c *Cache) reporting(name string, work func() error) error {
+	started := time.Now()
+	elapsed := func() time.Duration { return time.Since(started).Round(time.Second) }
+	c.log.Printf("building %s", name)
+
+	result := make(chan error, 1)
+	go func() { result <- work() }()
+	ticker := time.NewTicker(c.reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-result:
+			if err == nil {
+				c.log.Printf("built %s in %s", name, elapsed())
+			}
+			return err
+		case <-ticker.C:
+			c.log.Printf("building %s: %s so far", name, elapsed())
+		}
+	}
+}

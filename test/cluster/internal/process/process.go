@@ -1,0 +1,126 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Process is a child of this command.
+type Process struct {
+	// Name is the component's name, for messages.
+	Name string
+	// Identity is what a later run knows it by.
+	Identity Identity
+
+	cmd     *exec.Cmd
+	logFile string
+	done    chan struct{}
+}
+
+// Spec says what to start.
+type Spec struct {
+	// Name is the component's name, for messages.
+	Name string
+	// Binary is the path of the executable and Args are its arguments.
+	Binary string
+	Args   []string
+	// Dir is the working directory.
+	Dir string
+	// LogFile gets standard output and standard error. It is appended to.
+	LogFile string
+}
+
+// Start starts a child. The child has a process group of its own, so that Ctrl-C
+// in a terminal reaches only this command, which then ends its children in order;
+// and the kernel kills the child when this command dies, however it dies.
+func Start(spec Spec) (*Process, error) {
+	log, err := os.OpenFile(spec.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log of %s: %w", spec.Name, err)
+	}
+	// The child has its own descriptor once it runs.
+	defer func() { _ = log.Close() }()
+
+	cmd := exec.Command(spec.Binary, spec.Args...)
+	cmd.Dir = spec.Dir
+	cmd.Env = environment()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := fork(cmd); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
+	}
+	p := &Process{Name: spec.Name, cmd: cmd, logFile: spec.LogFile, done: make(chan struct{})}
+	p.Identity, err = Identify(cmd.Process.Pid)
+	go func() {
+		_ = cmd.Wait() // how it ended is in cmd.ProcessState
+		close(p.done)
+	}()
+	if err != nil {
+		// Either it has ended already or /proc is not to be had.
+		p.Stop(0)
+		return nil, fmt.Errorf("starting %s: %w%s", spec.Name, err, p.tailText())
+	}
+	return p, nil
+}
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} {
+	return p.done
+}
+
+// Failure describes, once Done is closed, how the process ended, with the last
+// lines of its log.
+func (p *Process) Failure() error {
+	return fmt.Errorf("%s ended: %s%s", p.Name, p.cmd.ProcessState, p.tailText())
+}
+
+// Stop ends the process and waits for it: SIGTERM, and SIGKILL after grace. It
+// reports whether SIGTERM was enough.
+func (p *Process) Stop(grace time.Duration) bool {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
+	select {
+	case <-p.done:
+		return true
+	case <-time.After(grace):
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.done
+	return false
+}
+
+// environment is what children see: no proxy, no ETCD_* setting and no
+// credentials of the user's shell may change what a test finds.
+func environment() []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// forks carries work to a thread that lives as long as the program: Pdeathsig
+// goes by the thread that forked, and Go may end any other thread.
+var forks = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range work {
+			f()
+		}
+	}()
+	return work
+})
+
+// fork starts cmd from the thread behind forks.
+func fork(cmd *exec.Cmd) error {
+	result := make(chan error)
+	forks() <- func() { result <- cmd.Start() }
+	return <-result
+}
