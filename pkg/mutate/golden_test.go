@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 				t.Errorf("the second pass changes something:\n%s", diff)
 			}
 			for _, line := range append(plan.Warnings, plan.Standing...) {
-				if len([]rune(line)) > MaxWarning {
+				if len([]rune(line)) > 120 {
 					t.Errorf("warning of %d characters: %s", len([]rune(line)), line)
 				}
 			}

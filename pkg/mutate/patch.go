@@ -1,50 +1,63 @@
 package mutate
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
 )
 
-// Patch returns the operations that bring a workload's annotations to where the plan wants them, in a fixed order, or
-// nil when they are there already. They apply to the object that the Workload was decoded from: parents that are
-// missing are added, everything else is left alone. Applied twice, the second time is empty.
-func (p Plan) Patch(w *Workload) []jsonpatch.Operation {
+// Changes returns the annotations that differ from what the plan wants: the value to set, or nil to remove. It is empty
+// when the workload is where the plan wants it.
+func (p Plan) Changes(w *Workload) map[string]*string {
 	if w.Metadata == nil {
 		return nil // not an object the API server would send; a patch that does not apply would deny it
 	}
-	have := w.Metadata.Annotations
-	var ops []jsonpatch.Operation
-	added := map[string]any{}
-	for _, key := range slices.Sorted(keysOf(p.annotations)) {
-		want := p.annotations[key]
-		value, present := have[key]
-		switch {
-		case want == nil && present:
-			ops = append(ops, jsonpatch.NewOperation("remove", annotationPath(key), nil))
-		case want != nil && !present && have == nil:
-			added[key] = *want
-		case want != nil && !present:
-			ops = append(ops, jsonpatch.NewOperation("add", annotationPath(key), *want))
-		case want != nil && value != *want:
-			ops = append(ops, jsonpatch.NewOperation("replace", annotationPath(key), *want))
+	var changes map[string]*string
+	for key, want := range p.annotations {
+		value, present := w.Metadata.Annotations[key]
+		if (want == nil) == !present && (want == nil || value == *want) {
+			continue
 		}
+		if changes == nil {
+			changes = make(map[string]*string, len(p.annotations))
+		}
+		changes[key] = want
 	}
-	if len(added) > 0 {
-		ops = append(ops, jsonpatch.NewOperation("add", "/metadata/annotations", added))
-	}
-	return ops
+	return changes
 }
 
-func keysOf(m map[string]*string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
+// Patch returns the same changes as operations, in a fixed order, or nil when there are none. They apply to the object
+// that the Workload was decoded from: parents that are missing are added, everything else is left alone. Applied twice,
+// the second time is empty.
+func (p Plan) Patch(w *Workload) []jsonpatch.Operation {
+	changes := p.Changes(w)
+	if len(changes) == 0 {
+		return nil
+	}
+	have := w.Metadata.Annotations
+	if have == nil { // then nothing can be removed or replaced
+		added := make(map[string]any, len(changes))
+		for key, want := range changes {
+			added[key] = *want
+		}
+		return []jsonpatch.Operation{jsonpatch.NewOperation("add", "/metadata/annotations", added)}
+	}
+	ops := make([]jsonpatch.Operation, 0, len(changes))
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		want := changes[key]
+		_, present := have[key]
+		switch {
+		case want == nil:
+			ops = append(ops, jsonpatch.NewOperation("remove", annotationPath(key), nil))
+		case present:
+			ops = append(ops, jsonpatch.NewOperation("replace", annotationPath(key), *want))
+		default:
+			ops = append(ops, jsonpatch.NewOperation("add", annotationPath(key), *want))
 		}
 	}
+	return ops
 }
 
 // annotationPath is the JSON pointer (RFC 6901) of an annotation.

@@ -61,7 +61,7 @@ type Plan struct {
 	Reason Reason
 	// Secrets are the certificate Secrets that the template refers to, sorted.
 	Secrets []string
-	// Warnings are for the person who applies the workload: one line each, at most [MaxWarning] characters. Standing
+	// Warnings are for the person who applies the workload: one short line each. Standing
 	// are those that say why nothing is done; the others go with a change.
 	Warnings, Standing []string
 
@@ -236,29 +236,11 @@ func (p *planner) settle() {
 func (p *planner) keepAsIs() { clear(p.plan.annotations) }
 
 func (p *planner) warn(format string, args ...any) {
-	p.plan.Warnings = append(p.plan.Warnings, Line(format, args...))
+	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(format, args...))
 }
 
 func (p *planner) stand(format string, args ...any) {
-	p.plan.Standing = append(p.plan.Standing, Line(format, args...))
-}
-
-// MaxWarning is the longest warning that Kubernetes asks for, in characters (k8s.io/api admission/v1,
-// AdmissionResponse.Warnings).
-const MaxWarning = 120
-
-// Line formats a warning: one line, at most [MaxWarning] characters, shortened at the end if need be.
-func Line(format string, args ...any) string {
-	s := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, fmt.Sprintf(format, args...))
-	if runes := []rune(s); len(runes) > MaxWarning {
-		s = string(runes[:MaxWarning-1]) + "…"
-	}
-	return s
+	p.plan.Standing = append(p.plan.Standing, fmt.Sprintf(format, args...))
 }
 
 func union(a, b []string) []string {

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/certwire/certwire/pkg/adopt"
+	"github.com/certwire/certwire/pkg/config"
+)
+
+// configGood is 1 while the file on disk is what is in force.
+var configGood atomic.Int64
+
+// metrics registers what is not an admission hook's:
+//
+//   - certwire_build_info{version}: always 1.
+//   - certwire_config_last_reload_successful: 0 while the file on disk has problems and the last good one is in force.
+//   - certwire_serving_certificate_not_after_seconds, certwire_ca_not_after_seconds: Unix times; absent until known.
+//   - certwire_objects{kind}: what the inventory holds.
+//   - certwire_adoptions_total{kind,outcome}: what adoption did; outcome is adopted, undone, conflict, contested or failed.
+func (s *server) metrics() error {
+	configGood.Store(1)
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "certwire_build_info", Help: "The version that runs; always 1."}, []string{"version"})
+	build.WithLabelValues(versionString()).Set(1)
+	adoptions := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "certwire_adoptions_total", Help: "Workloads that were brought in, or let go, after they were admitted.",
+	}, []string{"kind", "outcome"})
+	s.adopter.Count = func(kind string, o adopt.Outcome) { adoptions.WithLabelValues(kind, string(o)).Inc() }
+	for _, c := range []prometheus.Collector{
+		build, adoptions, objects{s},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "certwire_config_last_reload_successful", Help: "0 while the configuration file has problems.",
+		}, func() float64 { return float64(configGood.Load()) }),
+		notAfter{s},
+	} {
+		if err := metrics.Registry.Register(c); err != nil {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// reconfigured logs a change of the configuration file.
+func (s *server) reconfigured(now *config.Settings, err error) {
+	if err != nil {
+		configGood.Store(0)
+		s.log.Error(err, "The configuration file is not taken, the last good one stays in force")
+		return
+	}
+	configGood.Store(1)
+	s.log.Info("The configuration has changed", "configHash", now.Hash)
+}
+
+var objectsDesc = prometheus.NewDesc("certwire_objects", "Objects in the inventory.", []string{"kind"}, nil)
+
+// objects reports the inventory's size.
+type objects struct{ s *server }
+
+func (objects) Describe(out chan<- *prometheus.Desc) { out <- objectsDesc }
+
+func (o objects) Collect(out chan<- prometheus.Metric) {
+	for kind, n := range o.s.inventory.Counts() {
+		out <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(n), kind)
+	}
+}
+
+var (
+	leafDesc = prometheus.NewDesc("certwire_serving_certificate_not_after_seconds", "End of the serving certificate, as Unix time.", nil, nil)
+	caDesc   = prometheus.NewDesc("certwire_ca_not_after_seconds", "End of its CA, as Unix time.", nil, nil)
+)
+
+// notAfter reports when the serving certificate and its CA end.
+type notAfter struct{ s *server }
+
+func (notAfter) Describe(out chan<- *prometheus.Desc) { out <- leafDesc; out <- caDesc }
+
+func (n notAfter) Collect(out chan<- prometheus.Metric) {
+	leaf, ca := n.s.source.NotAfter()
+	for desc, end := range map[*prometheus.Desc]time.Time{leafDesc: leaf, caDesc: ca} {
+		if !end.IsZero() {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(end.Unix()))
+		}
+	}
+}

@@ -1,0 +1,11 @@
+// Package admission answers AdmissionReviews (admission.k8s.io/v1): bytes in, a response out, within the API server's
+// deadline and never with a panic.
+//
+// What happens when something goes wrong is decided here and not left to chance, since an answer of "not allowed"
+// denies whatever the failurePolicy says. [Reload] fails open: the workload is admitted as it is, with a warning.
+// [Guard] fails open for what people apply and closed for Orders, which cert-manager tries again by itself.
+//
+// It may touch mutate, policy and what it asks of the inventory through the interfaces declared here.
+//
+// Start reading at [Hook]; reload.go and guard.go are the two kinds of hook.
+package admission

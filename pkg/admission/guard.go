@@ -1,0 +1,205 @@
+package admission
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/certwire/certwire/pkg/acme"
+	"github.com/certwire/certwire/pkg/config"
+	"github.com/certwire/certwire/pkg/policy"
+)
+
+// Issuance is what [Guard] asks of the inventory. All but NamespaceLabels answer from memory.
+type Issuance interface {
+	// Ready returns nil once the answers are complete.
+	Ready() error
+	// NamespaceLabels returns a namespace's labels, which are not changed; an error means that nobody knows.
+	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
+	// Issuer returns what is known of the issuer that an object of the namespace refers to.
+	Issuer(namespace string, ref policy.IssuerRef, directories acme.Directories) policy.Issuer
+	// StagingIssuer returns an issuer with a staging directory in reach of the namespace, rather of the given CA.
+	StagingIssuer(namespace, ca string, directories acme.Directories) *policy.Issuer
+	// DueRenewal reports whether an order for this Certificate now is a renewal at its time.
+	DueRenewal(namespace, certificate string, issuer policy.IssuerRef, now time.Time) bool
+	// NamespacesUsing returns the namespaces with Certificates from an issuer, sorted.
+	NamespacesUsing(issuer policy.IssuerRef) []string
+}
+
+// Permissions tells whether a requester may break the glass.
+type Permissions interface {
+	// MayBreakGlass asks for the verb break-glass on rules.certwire.dev of this name in the namespace.
+	MayBreakGlass(ctx context.Context, who Requester, namespace string, rule policy.RuleName) (bool, error)
+}
+
+// Requester is who sent a request, as the API server authenticated them.
+type Requester struct {
+	Username, UID string
+	Groups        []string
+	Extra         map[string][]string
+}
+
+// Guard is the validating hook: it asks the rules of policy. Which way it fails depends on Closed.
+type Guard struct {
+	Issuance    Issuance
+	Permissions Permissions
+	Rules       *policy.Set
+	// Settings returns the configuration in force.
+	Settings func() *config.Settings
+	Recorder Recorder
+	// Now is the clock. It decides only whether a renewal is due.
+	Now func() time.Time
+	// Closed makes a review that cannot be decided a refusal. True for Orders alone: every order passes there, and
+	// cert-manager tries again by itself. People's requests fail open.
+	Closed bool
+}
+
+// Name implements [Reviewer].
+func (h *Guard) Name() string {
+	if h.Closed {
+		return "orders"
+	}
+	return "guard"
+}
+
+// Review implements [Reviewer].
+func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
+	r, err := decode[jsontext.Value](body)
+	if err != nil {
+		return Response{}, at(StageDecode, err)
+	}
+	kind, known := guarded(r.Kind)
+	if !known || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
+		return allowed(r.UID, nil), nil
+	}
+	if err := h.Issuance.Ready(); err != nil {
+		return Response{}, at(StageCache, err)
+	}
+	facts, err := parse(kind, r)
+	if err != nil {
+		return Response{}, at(StageDecode, err)
+	}
+	lookup, cancel := lookupContext(ctx)
+	defer cancel()
+	var labels map[string]string
+	if r.Namespace != "" {
+		if labels, err = h.Issuance.NamespaceLabels(lookup, r.Namespace); err != nil {
+			return Response{}, at(StageLookup, err)
+		}
+	}
+	settings := h.Settings()
+	h.gather(&facts, labels, settings)
+	decision := h.Rules.Decide(facts, func(rule policy.RuleName) policy.Mode { return settings.Modes.For(rule, labels) })
+	if decision.Verdict == policy.Deny && facts.Object.Annotations[policy.BreakGlassKey] != "" {
+		decision = h.breakGlass(lookup, r, facts, decision)
+	}
+	return h.answer(r, facts, decision), nil
+}
+
+// parse reads the objects of a request. An update's old object that cannot be read counts as different.
+func parse(kind policy.Kind, r *request[jsontext.Value]) (policy.Request, error) {
+	object, err := policy.Parse(kind, r.Object)
+	if err != nil {
+		return policy.Request{}, err
+	}
+	if object.Name == "" {
+		object.Name = r.Name
+	}
+	facts := policy.Request{Object: object, Namespace: r.Namespace, Relevant: true}
+	if r.Operation == "UPDATE" {
+		if old, err := policy.Parse(kind, r.OldObject); err == nil {
+			facts.Relevant = policy.Relevant(&old, object)
+		}
+	}
+	return facts, nil
+}
+
+// gather adds what the inventory knows, as far as a rule can come to ask for it.
+func (h *Guard) gather(facts *policy.Request, labels map[string]string, settings *config.Settings) {
+	o := facts.Object
+	if !facts.Relevant || o.Deleting || o.Issuer == nil || o.Issuer.External() {
+		return
+	}
+	facts.Environment = settings.Environments.Of(facts.Namespace, labels)
+	if o.Kind == policy.IssuerKind || o.Kind == policy.ClusterIssuer {
+		facts.Issuer = policy.Issuer{Ref: *o.Issuer, Found: true, ACME: o.Server != "", Directory: settings.Directories.Lookup(o.Server)}
+	} else {
+		facts.Issuer = h.Issuance.Issuer(facts.Namespace, *o.Issuer, settings.Directories)
+	}
+	if facts.Issuer.Directory.Stage != acme.Production {
+		return
+	}
+	if o.Kind == policy.ClusterIssuer {
+		for _, namespace := range h.Issuance.NamespacesUsing(*o.Issuer) {
+			// A namespace whose labels are not at hand is left out: this only feeds a warning.
+			if l, err := h.Issuance.NamespaceLabels(expired, namespace); err == nil && !settings.Environments.Of(namespace, l).Production {
+				facts.Affected = append(facts.Affected, namespace)
+			}
+		}
+		return
+	}
+	if !facts.Environment.Production {
+		facts.Staging = h.Issuance.StagingIssuer(facts.Namespace, facts.Issuer.Directory.CA, settings.Directories)
+		if o.Kind == policy.Order {
+			facts.DueRenewal = h.Issuance.DueRenewal(facts.Namespace, o.Annotations[policy.CertificateNameKey], *o.Issuer, h.Now())
+		}
+	}
+}
+
+// expired is a context for look-ups that must be answered from memory or not at all.
+var expired = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+func (h *Guard) answer(r *request[jsontext.Value], facts policy.Request, d policy.Decision) Response {
+	h.Recorder.Decision(h.Name(), string(d.Verdict), string(d.Reason), r.Operation, r.DryRun)
+	if d.Rule == "" {
+		return allowed(r.UID, nil)
+	}
+	audit := map[string]string{"decision": string(d.Verdict), "rule": string(d.Rule), "reason": string(d.Reason)}
+	if d.Reason == policy.ReasonBreakGlass {
+		audit["break-glass"] = oneLine(facts.Object.Annotations[policy.BreakGlassKey], maxWarning)
+		audit["break-glass-by"] = oneLine(r.UserInfo.Username, maxWarning)
+	}
+	if d.Verdict == policy.Deny {
+		return denied(r.UID, d.Message, audit)
+	}
+	return allowed(r.UID, audit, d.Warnings...)
+}
+
+// Failed implements [Reviewer]: closed for Orders, open for the rest. The text of a refusal never changes, because
+// cert-manager copies it into a condition and tries again at once when it did.
+func (h *Guard) Failed(uid string, cause error) Response {
+	stage := stageOf(cause)
+	audit := map[string]string{"error": string(stage)}
+	if h.Closed {
+		return denied(uid, "certwire could not decide about this Order ("+string(stage)+
+			"); nothing has been ordered, and cert-manager tries again by itself within minutes", audit)
+	}
+	return allowed(uid, audit, "certwire could not check this request ("+string(stage)+"); it is decided at the Order")
+}
+
+// guarded maps the kinds of a request to the ones that rules know.
+func guarded(k groupVersionKind) (policy.Kind, bool) {
+	switch k.Group + "/" + k.Kind {
+	case "cert-manager.io/Certificate":
+		return policy.Certificate, true
+	case "cert-manager.io/CertificateRequest":
+		return policy.CertificateRequest, true
+	case "acme.cert-manager.io/Order":
+		return policy.Order, true
+	case "cert-manager.io/Issuer":
+		return policy.IssuerKind, true
+	case "cert-manager.io/ClusterIssuer":
+		return policy.ClusterIssuer, true
+	case "networking.k8s.io/Ingress":
+		return policy.Ingress, true
+	case "gateway.networking.k8s.io/Gateway":
+		return policy.Gateway, true
+	default:
+		return "", false
+	}
+}

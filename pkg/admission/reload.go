@@ -1,0 +1,94 @@
+package admission
+
+import (
+	"context"
+
+	"github.com/certwire/certwire/pkg/mutate"
+)
+
+// Workloads is what [Reload] asks of the inventory. All but NamespaceLabels answer from memory.
+type Workloads interface {
+	// Ready returns nil once the answers are complete; before that a plan would take away what is ours.
+	Ready() error
+	// Installed is false while the cluster has no cert-manager.
+	Installed() bool
+	// NamespaceLabels returns a namespace's labels, which are not changed; an error means that nobody knows.
+	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
+	// Certificates returns the Certificates that write to a Secret.
+	Certificates(namespace, secret string) []mutate.Certificate
+	// Reloader returns what is known of the cluster's Reloader.
+	Reloader() mutate.Reloader
+}
+
+// Reload is the mutating hook: it brings a workload's reload annotation to where the plan wants it. It never denies.
+type Reload struct {
+	Workloads Workloads
+	Recorder  Recorder
+	// Version is certwire's, for the status annotation.
+	Version string
+}
+
+// Name implements [Reviewer].
+func (*Reload) Name() string { return "reload" }
+
+// Review implements [Reviewer].
+func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
+	r, err := decode[mutate.Workload](body)
+	if err != nil {
+		return Response{}, at(StageDecode, err)
+	}
+	if !isWorkload(r.Kind) || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
+		return h.answer(r, mutate.Plan{Reason: "not-a-workload"}), nil
+	}
+	if err := h.Workloads.Ready(); err != nil {
+		return Response{}, at(StageCache, err)
+	}
+	if !h.Workloads.Installed() {
+		return h.answer(r, mutate.Plan{Reason: "no-cert-manager"}), nil
+	}
+	lookup, cancel := lookupContext(ctx)
+	defer cancel()
+	labels, err := h.Workloads.NamespaceLabels(lookup, r.Namespace)
+	if err != nil {
+		return Response{}, at(StageLookup, err)
+	}
+	return h.answer(r, mutate.NewPlan(&r.Object, mutate.Facts{
+		Namespace:       r.Namespace,
+		NamespaceLabels: labels,
+		Certificates:    func(secret string) []mutate.Certificate { return h.Workloads.Certificates(r.Namespace, secret) },
+		Reloader:        h.Workloads.Reloader(),
+		Version:         h.Version,
+	})), nil
+}
+
+// answer is the only place that turns a plan into a response. Nothing to change means not even an empty patch: a patch
+// costs the API server as much again as the call.
+func (h *Reload) answer(r *request[mutate.Workload], plan mutate.Plan) Response {
+	patch := plan.Patch(&r.Object)
+	verdict := "allow"
+	switch {
+	case len(patch) > 0:
+		verdict = "patch"
+	case len(plan.Standing) > 0:
+		verdict = "warn"
+	}
+	h.Recorder.Decision(h.Name(), verdict, string(plan.Reason), r.Operation, r.DryRun)
+	if verdict == "allow" {
+		return allowed(r.UID, nil)
+	}
+	audit := map[string]string{"reload": string(plan.Reason)}
+	if len(patch) == 0 {
+		return allowed(r.UID, audit, plan.Standing...)
+	}
+	return patched(r.UID, patch, audit, append(plan.Standing, plan.Warnings...))
+}
+
+// Failed implements [Reviewer]: open. The workload is admitted as it is, and adoption brings it in later.
+func (h *Reload) Failed(uid string, cause error) Response {
+	return allowed(uid, map[string]string{"error": string(stageOf(cause))},
+		"certwire did not look at this workload ("+string(stageOf(cause))+"); it is brought in later by itself")
+}
+
+func isWorkload(k groupVersionKind) bool {
+	return k.Group == "apps" && (k.Kind == "Deployment" || k.Kind == "StatefulSet" || k.Kind == "DaemonSet")
+}

@@ -1,0 +1,234 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwire/certwire/pkg/mutate"
+)
+
+// Inventory answers from its informers. Build it with [New], run it with Start, and ask only when Ready returns nil.
+type Inventory struct {
+	cache  cache.Cache
+	live   client.Reader
+	log    logr.Logger
+	retry  time.Duration
+
+	affected func(WorkloadKey)
+
+	core, certManager     atomic.Pointer[stores]
+	certManagerMissing    atomic.Bool
+	reloader              atomic.Pointer[mutate.Reloader]
+	informersHaveSynced   atomic.Bool
+	certManagerHaveSynced atomic.Bool
+}
+
+// stores are the indexed caches of a group of kinds, set once they exist.
+type stores struct {
+	deployments, statefulSets, daemonSets, namespaces, configMaps toolscache.SharedIndexInformer
+	certificates, issuers, clusterIssuers                         toolscache.SharedIndexInformer
+}
+
+// Options are the ways to build an Inventory.
+type Options struct {
+	// Cache is the manager's, made with [CacheOptions].
+	Cache cache.Cache
+	// Live reads from the API server; only namespaces that the cache does not have are asked of it.
+	Live client.Reader
+	Log    logr.Logger
+	// Affected is called for every workload whose plan may have changed: it, its namespace, its Certificates or
+	// Reloader changed. It must not block. Optional.
+	Affected func(WorkloadKey)
+	// Retry is how long to wait before the API server is asked again for what was missing. Defaults to 2 s.
+	Retry time.Duration
+}
+
+// New returns an Inventory that is not started.
+func New(o Options) *Inventory {
+	i := &Inventory{cache: o.Cache, live: o.Live, log: o.Log, retry: o.Retry, affected: o.Affected}
+	if i.affected == nil {
+		i.affected = func(WorkloadKey) {}
+	}
+	if i.retry <= 0 {
+		i.retry = 2 * time.Second
+	}
+	none := mutate.NoReloader()
+	i.reloader.Store(&none)
+	return i
+}
+
+// NeedLeaderElection is false: every replica answers admission requests.
+func (i *Inventory) NeedLeaderElection() bool { return false }
+
+// ErrNotSynced is returned by Ready while the caches fill.
+var ErrNotSynced = errors.New("the caches are still filling")
+
+// Ready returns nil once every informer has synced. cert-manager's count once its CRDs are there: a cluster without
+// them has no Certificates, and certwire is ready to say so.
+func (i *Inventory) Ready() error {
+	switch {
+	case !i.informersHaveSynced.Load():
+		return fmt.Errorf("workloads and namespaces: %w", ErrNotSynced)
+	case !i.certManagerHaveSynced.Load() && !i.certManagerMissing.Load():
+		return fmt.Errorf("cert-manager's resources: %w", ErrNotSynced)
+	}
+	return nil
+}
+
+// Installed reports whether cert-manager's resources are watched. While they are not, nobody knows what a certificate
+// Secret is, and what certwire added before must stay.
+func (i *Inventory) Installed() bool { return i.certManagerHaveSynced.Load() }
+
+// Start makes the informers and keeps them until the context ends. An API server that cannot be reached, and CRDs that
+// are not there, are asked for again and again; only the context ends it, with nil.
+func (i *Inventory) Start(ctx context.Context) error {
+	if i.until(ctx, "kinds of Kubernetes itself", i.startCore) {
+		i.log.Info("Caches have synced", "kinds", "workloads and namespaces")
+		i.informersHaveSynced.Store(true)
+	}
+	if i.until(ctx, "kinds of cert-manager", i.startCertManager) {
+		i.certManagerMissing.Store(false)
+		i.certManagerHaveSynced.Store(true)
+		i.log.Info("Caches have synced", "kinds", "Certificates and issuers")
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// until calls start until it succeeds; false when the context ended first.
+func (i *Inventory) until(ctx context.Context, kinds string, start func(context.Context) error) bool {
+	last := ""
+	for {
+		err := start(ctx)
+		switch {
+		case err == nil:
+			return true
+		case ctx.Err() != nil:
+			return false
+		}
+		if err.Error() != last { // once for each cause, not at every attempt
+			last = err.Error()
+			if meta.IsNoMatchError(err) {
+				i.log.Info("Not installed in this cluster yet, waiting", "kinds", kinds, "missing", err.Error())
+			} else {
+				i.log.Error(err, "The API server did not answer, trying again", "kinds", kinds, "every", i.retry.String())
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(i.retry):
+		}
+	}
+}
+
+func (i *Inventory) startCore(ctx context.Context) error {
+	s := &stores{}
+	for _, k := range []struct {
+		object   client.Object
+		to       *toolscache.SharedIndexInformer
+		indexers toolscache.Indexers
+	}{
+		{&appsv1.Deployment{}, &s.deployments, workloadIndexers},
+		{&appsv1.StatefulSet{}, &s.statefulSets, workloadIndexers},
+		{&appsv1.DaemonSet{}, &s.daemonSets, workloadIndexers},
+		{namespaceMeta(), &s.namespaces, nil},
+		{&corev1.ConfigMap{}, &s.configMaps, nil},
+	} {
+		if err := i.informer(ctx, k.object, k.indexers, k.to); err != nil {
+			return err
+		}
+	}
+	i.core.Store(s)
+	return i.handle(ctx, []pair{
+		{s.deployments, i.onWorkload()}, {s.statefulSets, i.onWorkload()}, {s.daemonSets, i.onWorkload()},
+		{s.namespaces, i.onNamespace()}, {s.configMaps, i.onReloader()},
+	})
+}
+
+func (i *Inventory) startCertManager(ctx context.Context) error {
+	s := &stores{}
+	for _, k := range []struct {
+		object   client.Object
+		to       *toolscache.SharedIndexInformer
+		indexers toolscache.Indexers
+	}{
+		{&cmapi.Certificate{}, &s.certificates, certificateIndexers},
+		{&cmapi.Issuer{}, &s.issuers, nil},
+		{&cmapi.ClusterIssuer{}, &s.clusterIssuers, nil},
+	} {
+		if err := i.informer(ctx, k.object, k.indexers, k.to); err != nil {
+			i.certManagerMissing.Store(meta.IsNoMatchError(err))
+			return err
+		}
+	}
+	i.certManagerMissing.Store(false)
+	i.certManager.Store(s)
+	return i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}})
+}
+
+// informer gets or makes the informer of one kind.
+func (i *Inventory) informer(ctx context.Context, object client.Object, indexers toolscache.Indexers, to *toolscache.SharedIndexInformer) error {
+	got, err := i.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("starting the informer for %T: %w", object, err)
+	}
+	shared, ok := got.(toolscache.SharedIndexInformer)
+	if !ok {
+		return fmt.Errorf("starting the informer for %T: it has no index", object)
+	}
+	missing := toolscache.Indexers{}
+	have := shared.GetIndexer().GetIndexers()
+	for name, fn := range indexers {
+		if _, ok := have[name]; !ok {
+			missing[name] = fn
+		}
+	}
+	if err := shared.AddIndexers(missing); err != nil {
+		return fmt.Errorf("indexing %T: %w", object, err)
+	}
+	*to = shared
+	return nil
+}
+
+type pair struct {
+	informer toolscache.SharedIndexInformer
+	handler  toolscache.ResourceEventHandler
+}
+
+// handle adds the handlers and waits until everything has synced, handlers included.
+func (i *Inventory) handle(ctx context.Context, pairs []pair) error {
+	synced := make([]toolscache.InformerSynced, 0, len(pairs))
+	for _, p := range pairs {
+		if p.handler == nil {
+			synced = append(synced, p.informer.HasSynced)
+			continue
+		}
+		registration, err := p.informer.AddEventHandler(p.handler)
+		if err != nil {
+			return fmt.Errorf("listening to an informer: %w", err)
+		}
+		synced = append(synced, registration.HasSynced)
+	}
+	if !toolscache.WaitForCacheSync(ctx.Done(), synced...) {
+		return fmt.Errorf("waiting for the caches: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+func namespaceMeta() *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
+}

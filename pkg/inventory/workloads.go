@@ -1,0 +1,203 @@
+package inventory
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/certwire/certwire/pkg/mutate"
+)
+
+// WorkloadKey names a workload.
+type WorkloadKey struct{ Kind, Namespace, Name string }
+
+// Workload is a Deployment, StatefulSet or DaemonSet as the cache keeps it: identity, and what a plan depends on. Its
+// annotations are not complete, so a change has to be written with a merge patch.
+type Workload struct {
+	metav1.ObjectMeta
+	mutate.Workload
+
+	secrets    []string
+	isReloader bool
+}
+
+// Key is the workload's name.
+func (w *Workload) Key() WorkloadKey {
+	return WorkloadKey{Kind: w.Kind, Namespace: w.Namespace, Name: w.ObjectMeta.Name}
+}
+
+// Indexes over workloads.
+const (
+	bySecret      = "secret"      // namespace/secret
+	byInteresting = "interesting" // namespace; only those that refer to a Secret or carry our status
+	isReloaderKey = "reloader"    // constant; only Reloader's own
+)
+
+var workloadIndexers = toolscache.Indexers{
+	bySecret: func(object any) ([]string, error) {
+		w, ok := object.(*Workload)
+		if !ok {
+			return nil, nil
+		}
+		keys := make([]string, 0, len(w.secrets))
+		for _, s := range w.secrets {
+			keys = append(keys, w.Namespace+"/"+s)
+		}
+		return keys, nil
+	},
+	byInteresting: func(object any) ([]string, error) {
+		w, ok := object.(*Workload)
+		if !ok || (len(w.secrets) == 0 && w.Workload.Metadata.Annotations[mutate.StatusKey] == "") {
+			return nil, nil
+		}
+		return []string{w.Namespace}, nil
+	},
+	isReloaderKey: func(object any) ([]string, error) {
+		if w, ok := object.(*Workload); ok && w.isReloader {
+			return []string{isReloaderKey}, nil
+		}
+		return nil, nil
+	},
+}
+
+// Workload returns a workload, or nil when the cache has none. The result must not be changed.
+func (i *Inventory) Workload(key WorkloadKey) *Workload {
+	informer := i.workloads(key.Kind)
+	if informer == nil {
+		return nil
+	}
+	object, ok, err := informer.GetIndexer().GetByKey(key.Namespace + "/" + key.Name)
+	if w, is := object.(*Workload); err == nil && ok && is {
+		return w
+	}
+	return nil
+}
+
+// Interesting returns the keys of all workloads that refer to a Secret or carry certwire's status.
+func (i *Inventory) Interesting() []WorkloadKey {
+	s := i.core.Load()
+	if s == nil {
+		return nil
+	}
+	var keys []WorkloadKey
+	for _, informer := range []toolscache.SharedIndexInformer{s.deployments, s.statefulSets, s.daemonSets} {
+		for _, namespace := range informer.GetIndexer().ListIndexFuncValues(byInteresting) {
+			keys = append(keys, keysIn(informer, byInteresting, namespace)...)
+		}
+	}
+	return keys
+}
+
+// Counts returns how many objects of each kind are cached, for metrics.
+func (i *Inventory) Counts() map[string]int {
+	counts := map[string]int{}
+	count := func(kind string, informer toolscache.SharedIndexInformer) {
+		counts[kind] = len(informer.GetIndexer().ListKeys())
+	}
+	if s := i.core.Load(); s != nil {
+		count("Deployment", s.deployments)
+		count("StatefulSet", s.statefulSets)
+		count("DaemonSet", s.daemonSets)
+		count("Namespace", s.namespaces)
+	}
+	if s := i.certManager.Load(); s != nil {
+		count("Certificate", s.certificates)
+		count("Issuer", s.issuers)
+		count("ClusterIssuer", s.clusterIssuers)
+	}
+	return counts
+}
+
+func (i *Inventory) workloads(kind string) toolscache.SharedIndexInformer {
+	s := i.core.Load()
+	if s == nil {
+		return nil
+	}
+	switch kind {
+	case "Deployment":
+		return s.deployments
+	case "StatefulSet":
+		return s.statefulSets
+	case "DaemonSet":
+		return s.daemonSets
+	default:
+		return nil
+	}
+}
+
+func keysIn(informer toolscache.SharedIndexInformer, index, value string) []WorkloadKey {
+	objects, err := informer.GetIndexer().ByIndex(index, value)
+	if err != nil {
+		return nil // only for an index that does not exist
+	}
+	keys := make([]WorkloadKey, 0, len(objects))
+	for _, o := range objects {
+		if w, ok := o.(*Workload); ok {
+			keys = append(keys, w.Key())
+		}
+	}
+	return keys
+}
+
+// secretReferences is the part of a typed pod spec that mutate decodes from JSON.
+func secretReferences(spec *corev1.PodSpec) mutate.PodSpec {
+	var out mutate.PodSpec
+	for idx := range spec.Volumes {
+		v := &spec.Volumes[idx]
+		switch {
+		case v.Secret != nil:
+			out.Volumes = append(out.Volumes, mutate.Volume{Name: v.Name, Secret: &mutate.SecretVolume{
+				SecretName: v.Secret.SecretName, Optional: isTrue(v.Secret.Optional),
+			}})
+		case v.Projected != nil:
+			p := &mutate.ProjectedVolume{}
+			for _, s := range v.Projected.Sources {
+				if s.Secret != nil {
+					p.Sources = append(p.Sources, mutate.ProjectedSource{Secret: &mutate.SecretRef{Name: s.Secret.Name, Optional: isTrue(s.Secret.Optional)}})
+				}
+			}
+			if len(p.Sources) > 0 {
+				out.Volumes = append(out.Volumes, mutate.Volume{Name: v.Name, Projected: p})
+			}
+		}
+	}
+	volumes := map[string]bool{}
+	for _, v := range out.Volumes {
+		volumes[v.Name] = true
+	}
+	out.InitContainers = containers(spec.InitContainers, volumes)
+	out.Containers = containers(spec.Containers, volumes)
+	return out
+}
+
+func containers(list []corev1.Container, volumes map[string]bool) []mutate.Container {
+	var out []mutate.Container
+	for idx := range list {
+		c := &list[idx]
+		kept := mutate.Container{Name: c.Name}
+		for _, e := range c.Env {
+			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+				ref := e.ValueFrom.SecretKeyRef
+				kept.Env = append(kept.Env, mutate.EnvVar{ValueFrom: &mutate.EnvVarSource{
+					SecretKeyRef: &mutate.SecretRef{Name: ref.Name, Optional: isTrue(ref.Optional)},
+				}})
+			}
+		}
+		for _, e := range c.EnvFrom {
+			if e.SecretRef != nil {
+				kept.EnvFrom = append(kept.EnvFrom, mutate.EnvFrom{SecretRef: &mutate.SecretRef{Name: e.SecretRef.Name, Optional: isTrue(e.SecretRef.Optional)}})
+			}
+		}
+		for _, m := range c.VolumeMounts {
+			if volumes[m.Name] && (m.SubPath != "" || m.SubPathExpr != "") {
+				kept.VolumeMounts = append(kept.VolumeMounts, mutate.VolumeMount{Name: m.Name, SubPath: m.SubPath, SubPathExpr: m.SubPathExpr})
+			}
+		}
+		if len(kept.Env)+len(kept.EnvFrom)+len(kept.VolumeMounts) > 0 {
+			out = append(out, kept)
+		}
+	}
+	return out
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }

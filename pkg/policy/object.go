@@ -1,0 +1,142 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Annotations that rules read.
+const (
+	// CertificateNameKey is copied by cert-manager from a Certificate's request onto its Order.
+	CertificateNameKey = "cert-manager.io/certificate-name"
+	// BreakGlassKey says, with a reason, that the requester means to pass a refusal. It counts only together with the
+	// RBAC verb of the same name.
+	BreakGlassKey = "certwire.dev/break-glass"
+
+	issuerKey        = "cert-manager.io/issuer"
+	clusterIssuerKey = "cert-manager.io/cluster-issuer"
+	issuerKindKey    = "cert-manager.io/issuer-kind"
+	issuerGroupKey   = "cert-manager.io/issuer-group"
+)
+
+// Object is what rules read of an admitted object. It is decoded from raw JSON: unknown fields and versions are read
+// for what they have.
+type Object struct {
+	Kind Kind
+	// Name is metadata.name, or metadata.generateName and a question mark while the server has not chosen a name yet.
+	Name string
+	// Deleting is true when metadata.deletionTimestamp is set.
+	Deleting    bool
+	Annotations map[string]string
+	// Owner is the kind of the controlling owner, empty when there is none.
+	Owner string
+	// Issuer is the issuer it refers to; nil when it refers to none (an Ingress without the annotations).
+	Issuer *IssuerRef
+	// Server is spec.acme.server of an Issuer or ClusterIssuer.
+	Server string
+
+	spec map[string]jsontext.Value
+}
+
+// Parse reads an object of the given kind. The error says which part has the wrong shape.
+func Parse(kind Kind, raw []byte) (Object, error) {
+	var o struct {
+		Metadata struct {
+			Name              string            `json:"name"`
+			GenerateName      string            `json:"generateName"`
+			DeletionTimestamp string            `json:"deletionTimestamp"`
+			Annotations       map[string]string `json:"annotations"`
+			OwnerReferences   []struct {
+				Kind       string `json:"kind"`
+				Controller bool   `json:"controller"`
+			} `json:"ownerReferences"`
+		} `json:"metadata"`
+		Spec map[string]jsontext.Value `json:"spec"`
+	}
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return Object{}, fmt.Errorf("decoding the %s: %w", kind, err)
+	}
+	out := Object{
+		Kind: kind, Name: o.Metadata.Name, Deleting: o.Metadata.DeletionTimestamp != "",
+		Annotations: o.Metadata.Annotations, spec: o.Spec,
+	}
+	if out.Name == "" && o.Metadata.GenerateName != "" {
+		out.Name = o.Metadata.GenerateName + "?"
+	}
+	for _, owner := range o.Metadata.OwnerReferences {
+		if owner.Controller {
+			out.Owner = owner.Kind
+		}
+	}
+	if err := out.readIssuer(); err != nil {
+		return Object{}, err
+	}
+	return out, nil
+}
+
+func (o *Object) readIssuer() error {
+	switch o.Kind {
+	case Certificate, CertificateRequest, Order:
+		var ref struct {
+			Name  string `json:"name"`
+			Kind  string `json:"kind"`
+			Group string `json:"group"`
+		}
+		if err := o.field("issuerRef", &ref); err != nil {
+			return err
+		}
+		r := NewIssuerRef(ref.Name, ref.Kind, ref.Group)
+		o.Issuer = &r
+	case IssuerKind, ClusterIssuer:
+		var acme struct {
+			Server string `json:"server"`
+		}
+		if err := o.field("acme", &acme); err != nil {
+			return err
+		}
+		o.Server = acme.Server
+		r := NewIssuerRef(o.Name, string(o.Kind), "")
+		o.Issuer = &r
+	case Ingress, Gateway:
+		o.Issuer = shimIssuer(o.Annotations)
+	}
+	return nil
+}
+
+func (o *Object) field(name string, into any) error {
+	raw, ok := o.spec[name]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("decoding spec.%s of the %s: %w", name, o.Kind, err)
+	}
+	return nil
+}
+
+// shimIssuer reads the annotations as cert-manager's ingress-shim and gateway-shim do (cert-manager,
+// pkg/controller/certificate-shim/sync.go, issuerForIngressLike). Contradictions make it issue nothing, so they name no
+// issuer here; the default issuer of kubernetes.io/tls-acme is one of cert-manager's flags and is seen at the Order.
+func shimIssuer(annotations map[string]string) *IssuerRef {
+	name, named := annotations[issuerKey]
+	cluster, clustered := annotations[clusterIssuerKey]
+	kind, group := annotations[issuerKindKey], annotations[issuerGroupKey]
+	switch {
+	case named == clustered, clustered && (kind != "" || group != ""):
+		return nil
+	case clustered:
+		r := NewIssuerRef(cluster, string(ClusterIssuer), "")
+		return &r
+	default:
+		r := NewIssuerRef(name, kind, group)
+		return &r
+	}
+}
+
+// ShimMade is true for a Certificate that cert-manager made for an Ingress, a Gateway or a ListenerSet. It is told by
+// the controlling owner and not by the user, who is cert-manager either way.
+func (o *Object) ShimMade() bool {
+	return o.Kind == Certificate && (o.Owner == "Ingress" || o.Owner == "Gateway" || o.Owner == "ListenerSet")
+}

@@ -1,0 +1,139 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/certwire/certwire/pkg/acme"
+)
+
+// certificateFields are the fields of a Certificate's spec whose change can lead to an order: those that cert-manager
+// compares with the last request (pkg/util/pki/match.go, RequestMatchesSpec), the Secret and key it checks before
+// (internal/controller/certificates/policies/policies.go, NewTriggerPolicyChain), and when it renews. All others, such
+// as secretTemplate or revisionHistoryLimit, only re-write what is there.
+var certificateFields = []string{
+	"dnsNames", "ipAddresses", "uris", "emailAddresses", "otherNames", "commonName", "subject", "literalSubject", "isCA",
+	"usages", "duration", "issuerRef", "secretName", "renewBefore", "renewBeforePercentage",
+}
+
+// sets are the fields whose order does not matter.
+var sets = []string{"dnsNames", "ipAddresses", "uris", "emailAddresses", "usages"}
+
+// Relevant reports whether an update changes anything that an order depends on. Labels, annotations, finalizers and
+// status never do. A nil old object is a creation, which always does.
+func Relevant(old *Object, updated Object) bool {
+	if old == nil {
+		return true
+	}
+	switch updated.Kind {
+	case Certificate:
+		return certificateChanged(*old, updated)
+	case IssuerKind, ClusterIssuer:
+		return host(old.Server) != host(updated.Server)
+	case Ingress:
+		return shimChanged(*old, updated, "tls")
+	case Gateway:
+		return shimChanged(*old, updated, "listeners")
+	default: // Order and CertificateRequest: all of the spec is what is asked of the CA
+		return len(old.spec) != len(updated.spec) || slices.ContainsFunc(keys(updated.spec), func(f string) bool {
+			return !same(f, old.spec[f], updated.spec[f])
+		})
+	}
+}
+
+func certificateChanged(old, updated Object) bool {
+	for _, f := range certificateFields {
+		if f == "issuerRef" {
+			if *old.Issuer != *updated.Issuer {
+				return true
+			}
+			continue
+		}
+		if !same(f, old.spec[f], updated.spec[f]) {
+			return true
+		}
+	}
+	return keyOf(old) != keyOf(updated)
+}
+
+func shimChanged(old, updated Object, field string) bool {
+	for _, annotation := range []string{issuerKey, clusterIssuerKey, issuerKindKey, issuerGroupKey} {
+		if old.Annotations[annotation] != updated.Annotations[annotation] {
+			return true
+		}
+	}
+	return !same(field, old.spec[field], updated.spec[field])
+}
+
+// privateKey is the part of spec.privateKey that decides whether the present key still fits.
+type privateKey struct {
+	Algorithm string `json:"algorithm"`
+	Size      int    `json:"size"`
+}
+
+func keyOf(o Object) privateKey {
+	var k privateKey
+	if err := o.field("privateKey", &k); err != nil {
+		return privateKey{Algorithm: err.Error()} // unreadable on both sides is unchanged
+	}
+	if k.Algorithm == "" {
+		k.Algorithm = "RSA"
+	}
+	if k.Size == 0 && k.Algorithm == "RSA" {
+		k.Size = 2048
+	}
+	return k
+}
+
+func host(server string) string {
+	h, err := acme.Host(server)
+	if err != nil {
+		return server
+	}
+	return h
+}
+
+// same compares two JSON values as values: white space, the order of an object's members and, for sets, of a list's
+// items do not count, and an absent value equals null, an empty list and an empty string.
+func same(field string, a, b jsontext.Value) bool {
+	if slices.Contains(sets, field) {
+		var x, y []string
+		if json.Unmarshal(orNull(a), &x) == nil && json.Unmarshal(orNull(b), &y) == nil {
+			slices.Sort(x)
+			slices.Sort(y)
+			return slices.Equal(x, y)
+		}
+	}
+	return bytes.Equal(canonical(a), canonical(b))
+}
+
+func canonical(v jsontext.Value) []byte {
+	v = orNull(v).Clone()
+	if err := v.Canonicalize(); err != nil {
+		return v
+	}
+	switch string(v) {
+	case "[]", "{}", `""`, "false":
+		return []byte("null")
+	}
+	return v
+}
+
+func orNull(v jsontext.Value) jsontext.Value {
+	if len(v) == 0 {
+		return jsontext.Value("null")
+	}
+	return v
+}
+
+func keys(m map[string]jsontext.Value) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

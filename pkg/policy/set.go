@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// RuleName is a rule's name in the configuration, in metrics and in docs/rules.md.
+type RuleName string
+
+// Rule is one rule. Check is pure and safe for concurrent use.
+type Rule struct {
+	Name RuleName
+	// Reasons lists every reason its findings can have.
+	Reasons []Reason
+	Check   func(Request) Finding
+}
+
+// Rules returns every rule of this version, in the order they are asked.
+func Rules() []Rule { return []Rule{productionCA} }
+
+// Set is a checked list of rules.
+type Set struct{ rules []Rule }
+
+var kebab = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+
+// NewSet checks the rules once, at start: names unique and fit for labels, a check and at least one reason each.
+func NewSet(rules []Rule) (*Set, error) {
+	seen := map[RuleName]bool{}
+	for _, r := range rules {
+		switch {
+		case !kebab.MatchString(string(r.Name)):
+			return nil, fmt.Errorf("rule name %q is not lower-case words joined by hyphens", r.Name)
+		case seen[r.Name]:
+			return nil, fmt.Errorf("two rules are named %q", r.Name)
+		case r.Check == nil || len(r.Reasons) == 0:
+			return nil, fmt.Errorf("rule %q lacks its check or its reasons", r.Name)
+		}
+		seen[r.Name] = true
+	}
+	return &Set{rules: rules}, nil
+}
+
+// Decide asks every rule that is on and returns the strictest outcome: the first finding that may refuse in a
+// namespace that denies, else all that warns. mode gives each rule's mode for this request.
+//
+// Objects on their way out and updates that change nothing an order depends on are allowed before any rule is asked,
+// so that finalizers, labels and no-op applies never get stuck on an object that was there before the rule.
+func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
+	switch {
+	case r.Object.Deleting:
+		return Decision{Verdict: Allow, Reason: ReasonDeleting}
+	case !r.Relevant:
+		return Decision{Verdict: Allow, Reason: ReasonUnchanged}
+	}
+	out := Decision{Verdict: Allow, Reason: ReasonPass}
+	off := 0
+	for _, rule := range s.rules {
+		m := mode(rule.Name)
+		if m == ModeOff {
+			off++
+			continue
+		}
+		f := rule.Check(r)
+		if !f.Found() {
+			continue
+		}
+		if m == ModeDeny && f.Refusable {
+			return Decision{Verdict: Deny, Rule: rule.Name, Reason: f.Reason, Message: f.Message, Warnings: f.Warnings}
+		}
+		if len(f.Warnings) > 0 && out.Verdict == Allow {
+			out.Verdict = Warn
+		}
+		if out.Rule == "" {
+			out.Rule, out.Reason = rule.Name, f.Reason
+		}
+		out.Warnings = append(out.Warnings, f.Warnings...)
+	}
+	if off == len(s.rules) {
+		out.Reason = ReasonOff
+	}
+	return out
+}
+
+// Docs is the address of a rule's documentation.
+func Docs(rule RuleName) string {
+	return "https://github.com/certwire/certwire/blob/main/docs/rules.md#" + string(rule)
+}

@@ -1,0 +1,81 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Certwire is an installed certwire: manifests applied, replicas running behind the service.
+type Certwire struct {
+	Cluster  *Cluster
+	Service  *Service
+	Replicas []*Replica
+	// Installed is what kubectl printed.
+	Installed string
+
+	options ReplicaOptions
+	folder  string
+}
+
+// Deploy installs certwire and waits until all replicas are ready.
+func Deploy(ctx context.Context, c *Cluster, log io.Writer, replicas int, args ...string) (*Certwire, error) {
+	w := &Certwire{Cluster: c}
+	var err error
+	if w.folder, err = os.MkdirTemp("", "certwire-"); err != nil {
+		return nil, fmt.Errorf("making a folder: %w", err)
+	}
+	binary, err := Build(ctx, log, "webhook", "./cmd/webhook")
+	if err != nil {
+		return nil, err
+	}
+	if w.Service, err = StartService(ctx); err != nil {
+		return nil, err
+	}
+	if w.Installed, err = c.Install(ctx, w.Service.URL()); err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(w.folder, "kubeconfig")
+	if err := c.ServiceAccountKubeconfig(ctx, kubeconfig); err != nil {
+		return nil, err
+	}
+	config, err := os.ReadFile(filepath.Join(Root(), "manifests", "base", "config.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	w.options = ReplicaOptions{Binary: binary, Kubeconfig: kubeconfig, Config: w.ConfigFile(), Log: log, Args: args}
+	if err := os.WriteFile(w.ConfigFile(), config, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the configuration: %w", err)
+	}
+	for range replicas {
+		if _, err := w.Scale(ctx); err != nil {
+			return w, err
+		}
+	}
+	return w, w.Service.WaitReady(ctx, replicas)
+}
+
+// ConfigFile is where the replicas read their configuration: a copy of the manifests' own.
+func (w *Certwire) ConfigFile() string { return filepath.Join(w.folder, "config.yaml") }
+
+// Scale adds a replica.
+func (w *Certwire) Scale(ctx context.Context) (*Replica, error) {
+	r, err := StartReplica(ctx, w.options)
+	if err != nil {
+		return nil, err
+	}
+	w.Replicas = append(w.Replicas, r)
+	w.Service.Add(r)
+	return r, nil
+}
+
+// Stop ends all replicas and the service.
+func (w *Certwire) Stop() {
+	for _, r := range w.Replicas {
+		r.Kill()
+	}
+	w.Service.Stop()
+	_ = os.RemoveAll(w.folder)
+}
