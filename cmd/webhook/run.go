@@ -160,8 +160,12 @@ func (s *server) watch() error {
 		Version:  versionString(),
 		Log:      s.log.WithName("adopt"),
 	}
+	configMaps, err := inventory.ConfigMapCache(s.rest, s.manager.GetScheme())
+	if err != nil {
+		return fmt.Errorf("preparing the cache for Reloader's ConfigMap: %w", err)
+	}
 	s.inventory = inventory.New(inventory.Options{
-		Cache: s.manager.GetCache(), Live: s.manager.GetAPIReader(),
+		Cache: s.manager.GetCache(), ConfigMaps: configMaps, Live: s.manager.GetAPIReader(),
 		Log: s.log.WithName("inventory"), Affected: s.adopter.Add,
 	})
 	s.adopter.Cluster = s.inventory
@@ -175,6 +179,7 @@ func (s *server) watch() error {
 	}
 	lead := &leader{client: s.client, namespace: s.options.namespace, log: s.log.WithName("leader"), tasks: tasks}
 	return errors.Join(
+		s.manager.Add(configMaps),
 		s.add(s.inventory.Start),
 		s.add(lead.Start),
 		s.add(func(ctx context.Context) error { s.settings.Watch(ctx, configEvery, s.reconfigured); return nil }),

@@ -2,13 +2,11 @@ package inventory
 
 import (
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // ReloaderConfigMap is the name under which Reloader publishes its options (stakater/Reloader, pkg/common/metainfo.go).
@@ -26,20 +24,19 @@ func Scheme() (*runtime.Scheme, error) {
 }
 
 // CacheOptions makes a manager's cache keep only what the inventory uses. Workloads are kept as [Workload], so that
-// cache must not be read through a client.
+// cache must not be read through a client. Nothing is set by kind: controller-runtime would ask the API server about
+// each such kind at once, and fail when it is away or cert-manager's CRDs are missing.
 func CacheOptions() cache.Options {
-	return cache.Options{
-		DefaultTransform:            stripMeta,
+	return cache.Options{DefaultTransform: strip, ReaderFailOnMissingInformer: true}
+}
+
+// ConfigMapCache returns the cache for Reloader's ConfigMap: RBAC allows reading this one name alone, in all
+// namespaces, which a field selector on metadata.name satisfies. It has to be added to the manager.
+func ConfigMapCache(config *rest.Config, scheme *runtime.Scheme) (cache.Cache, error) {
+	return cache.New(config, cache.Options{
+		Scheme:                      scheme,
+		DefaultFieldSelector:        fields.OneTermEqualSelector("metadata.name", ReloaderConfigMap),
+		DefaultTransform:            strip,
 		ReaderFailOnMissingInformer: true,
-		ByObject: map[client.Object]cache.ByObject{
-			&appsv1.Deployment{}:   {Transform: stripDeployment},
-			&appsv1.StatefulSet{}:  {Transform: stripStatefulSet},
-			&appsv1.DaemonSet{}:    {Transform: stripDaemonSet},
-			&cmapi.Certificate{}:   {Transform: stripCertificate},
-			&cmapi.Issuer{}:        {Transform: stripIssuer},
-			&cmapi.ClusterIssuer{}: {Transform: stripClusterIssuer},
-			// RBAC allows reading this one name alone, which a field selector on metadata.name satisfies.
-			&corev1.ConfigMap{}: {Field: fields.OneTermEqualSelector("metadata.name", ReloaderConfigMap)},
-		},
-	}
+	})
 }

@@ -22,10 +22,10 @@ import (
 
 // Inventory answers from its informers. Build it with [New], run it with Start, and ask only when Ready returns nil.
 type Inventory struct {
-	cache  cache.Cache
-	live   client.Reader
-	log    logr.Logger
-	retry  time.Duration
+	cache, configMaps cache.Cache
+	live              client.Reader
+	log               logr.Logger
+	retry             time.Duration
 
 	affected func(WorkloadKey)
 
@@ -46,9 +46,11 @@ type stores struct {
 type Options struct {
 	// Cache is the manager's, made with [CacheOptions].
 	Cache cache.Cache
+	// ConfigMaps is made with [ConfigMapCache].
+	ConfigMaps cache.Cache
 	// Live reads from the API server; only namespaces that the cache does not have are asked of it.
 	Live client.Reader
-	Log    logr.Logger
+	Log  logr.Logger
 	// Affected is called for every workload whose plan may have changed: it, its namespace, its Certificates or
 	// Reloader changed. It must not block. Optional.
 	Affected func(WorkloadKey)
@@ -58,7 +60,7 @@ type Options struct {
 
 // New returns an Inventory that is not started.
 func New(o Options) *Inventory {
-	i := &Inventory{cache: o.Cache, live: o.Live, log: o.Log, retry: o.Retry, affected: o.Affected}
+	i := &Inventory{cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry, affected: o.Affected}
 	if i.affected == nil {
 		i.affected = func(WorkloadKey) {}
 	}
@@ -182,7 +184,11 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 
 // informer gets or makes the informer of one kind.
 func (i *Inventory) informer(ctx context.Context, object client.Object, indexers toolscache.Indexers, to *toolscache.SharedIndexInformer) error {
-	got, err := i.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	from := i.cache
+	if _, ok := object.(*corev1.ConfigMap); ok {
+		from = i.configMaps
+	}
+	got, err := from.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("starting the informer for %T: %w", object, err)
 	}

@@ -13,10 +13,33 @@ import (
 	"github.com/certwire/certwire/pkg/mutate"
 )
 
-// The functions of this file run on every object before it enters a cache. What they get may be a tombstone or, after
-// a resync, what they returned before: both pass through.
-
-func stripMeta(object any) (any, error) {
+// strip runs on every object before it enters a cache. What it gets may be a tombstone or, after a resync, what it
+// returned before: both pass through.
+func strip(object any) (any, error) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		w := newWorkload("Deployment", o.ObjectMeta, &o.Spec.Template)
+		w.Workload.Spec.Paused = o.Spec.Paused
+		w.isReloader = isReloader(o)
+		return w, nil
+	case *appsv1.StatefulSet:
+		w := newWorkload("StatefulSet", o.ObjectMeta, &o.Spec.Template)
+		w.Workload.Spec.UpdateStrategy.Type = string(o.Spec.UpdateStrategy.Type)
+		if r := o.Spec.UpdateStrategy.RollingUpdate; r != nil && r.Partition != nil {
+			w.Workload.Spec.UpdateStrategy.RollingUpdate.Partition = int64(*r.Partition)
+		}
+		return w, nil
+	case *appsv1.DaemonSet:
+		w := newWorkload("DaemonSet", o.ObjectMeta, &o.Spec.Template)
+		w.Workload.Spec.UpdateStrategy.Type = string(o.Spec.UpdateStrategy.Type)
+		return w, nil
+	case *cmapi.Certificate:
+		return stripCertificate(o), nil
+	case *cmapi.Issuer:
+		return &cmapi.Issuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec)}, nil
+	case *cmapi.ClusterIssuer:
+		return &cmapi.ClusterIssuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec)}, nil
+	}
 	if m, err := meta.Accessor(object); err == nil {
 		m.SetManagedFields(nil)
 		m.SetAnnotations(nil)
@@ -24,40 +47,21 @@ func stripMeta(object any) (any, error) {
 	return object, nil
 }
 
-func stripDeployment(object any) (any, error) {
-	d, ok := object.(*appsv1.Deployment)
-	if !ok {
-		return object, nil
-	}
-	w := newWorkload("Deployment", d.ObjectMeta, &d.Spec.Template)
-	w.Workload.Spec.Paused = d.Spec.Paused
-	w.isReloader = isReloader(d)
-	return w, nil
+func identity(m metav1.ObjectMeta) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion}
 }
 
-func stripStatefulSet(object any) (any, error) {
-	s, ok := object.(*appsv1.StatefulSet)
-	if !ok {
-		return object, nil
+func stripCertificate(c *cmapi.Certificate) *cmapi.Certificate {
+	return &cmapi.Certificate{
+		ObjectMeta: identity(c.ObjectMeta),
+		Spec:       cmapi.CertificateSpec{SecretName: c.Spec.SecretName, IssuerRef: c.Spec.IssuerRef, SecretTemplate: c.Spec.SecretTemplate},
+		Status:     cmapi.CertificateStatus{NotAfter: c.Status.NotAfter, RenewalTime: c.Status.RenewalTime, Revision: c.Status.Revision},
 	}
-	w := newWorkload("StatefulSet", s.ObjectMeta, &s.Spec.Template)
-	w.Workload.Spec.UpdateStrategy.Type = string(s.Spec.UpdateStrategy.Type)
-	return w, nil
-}
-
-func stripDaemonSet(object any) (any, error) {
-	d, ok := object.(*appsv1.DaemonSet)
-	if !ok {
-		return object, nil
-	}
-	w := newWorkload("DaemonSet", d.ObjectMeta, &d.Spec.Template)
-	w.Workload.Spec.UpdateStrategy.Type = string(d.Spec.UpdateStrategy.Type)
-	return w, nil
 }
 
 func newWorkload(kind string, m metav1.ObjectMeta, template *corev1.PodTemplateSpec) *Workload {
 	w := &Workload{
-		ObjectMeta: metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion},
+		ObjectMeta: identity(m),
 		Workload:   mutate.Workload{Kind: kind, Metadata: &mutate.Meta{Name: m.Name}},
 	}
 	if m.DeletionTimestamp != nil {
@@ -105,41 +109,6 @@ func isReloader(d *appsv1.Deployment) bool {
 		}
 	}
 	return false
-}
-
-func stripCertificate(object any) (any, error) {
-	c, ok := object.(*cmapi.Certificate)
-	if !ok {
-		return object, nil
-	}
-	kept := &cmapi.Certificate{
-		ObjectMeta: metav1.ObjectMeta{Name: c.Name, Namespace: c.Namespace, UID: c.UID, ResourceVersion: c.ResourceVersion},
-		Spec:       cmapi.CertificateSpec{SecretName: c.Spec.SecretName, IssuerRef: c.Spec.IssuerRef, SecretTemplate: c.Spec.SecretTemplate},
-		Status:     cmapi.CertificateStatus{NotAfter: c.Status.NotAfter, RenewalTime: c.Status.RenewalTime, Revision: c.Status.Revision},
-	}
-	return kept, nil
-}
-
-func stripIssuer(object any) (any, error) {
-	i, ok := object.(*cmapi.Issuer)
-	if !ok {
-		return object, nil
-	}
-	return &cmapi.Issuer{
-		ObjectMeta: metav1.ObjectMeta{Name: i.Name, Namespace: i.Namespace, UID: i.UID, ResourceVersion: i.ResourceVersion},
-		Spec:       serverOnly(i.Spec),
-	}, nil
-}
-
-func stripClusterIssuer(object any) (any, error) {
-	i, ok := object.(*cmapi.ClusterIssuer)
-	if !ok {
-		return object, nil
-	}
-	return &cmapi.ClusterIssuer{
-		ObjectMeta: metav1.ObjectMeta{Name: i.Name, UID: i.UID, ResourceVersion: i.ResourceVersion},
-		Spec:       serverOnly(i.Spec),
-	}, nil
 }
 
 func serverOnly(spec cmapi.IssuerSpec) cmapi.IssuerSpec {

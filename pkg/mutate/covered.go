@@ -88,6 +88,9 @@ func (p *planner) effect(secret string, cert Certificate) {
 	if p.w.Spec.UpdateStrategy.Type == "OnDelete" {
 		p.warn("updateStrategy OnDelete: pods take up a new %s only when they are deleted", secret)
 	}
+	if n := p.w.Spec.UpdateStrategy.RollingUpdate.Partition; n > 0 {
+		p.warn("updateStrategy partition %d: pods with a lower ordinal keep the old %s until they are deleted", n, secret)
+	}
 	if p.w.Spec.Paused {
 		p.warn("the Deployment is paused: pods take up a new %s only when it is resumed", secret)
 	}

@@ -185,14 +185,14 @@ func (p *planner) ownMethod(mode Mode) bool {
 		return true
 	case "", "rollout":
 		if preset := template[PresetKey]; preset != "" && mode != Annotation && method == "" {
-			p.warn("preset %s needs the agent, which this version does not have; new pods are rolled out instead", preset)
+			p.warn("preset %s needs the agent, which this version does not have; Reloader is used instead", preset)
 		} else if mode == Sidecar {
-			p.warn("%s=sidecar needs the agent, which this version does not have; new pods are rolled out instead", ReloadLabel)
+			p.warn("%s=sidecar needs the agent, which this version does not have; Reloader is used instead", ReloadLabel)
 		}
 	case "http", "socket", "signal", "restart":
-		p.warn("method %s needs the agent, which this version does not have; new pods are rolled out instead", method)
+		p.warn("method %s needs the agent, which this version does not have; Reloader is used instead", method)
 	default:
-		p.stand("%s=%q is not a known method; new pods are rolled out instead", MethodKey, method)
+		p.stand("%s=%q is not a known method; Reloader is used instead", MethodKey, method)
 	}
 	return false
 }

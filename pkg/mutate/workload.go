@@ -33,7 +33,13 @@ type AppSpec struct {
 
 // Strategy is a StatefulSet's or DaemonSet's update strategy.
 type Strategy struct {
-	Type string `json:"type"`
+	Type          string  `json:"type"`
+	RollingUpdate Rolling `json:"rollingUpdate"`
+}
+
+// Rolling is how a StatefulSet rolls out: pods with an ordinal below the partition stay as they are.
+type Rolling struct {
+	Partition int64 `json:"partition"`
 }
 
 // PodTemplate is a pod template's metadata and the Secret references of its spec.

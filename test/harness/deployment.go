@@ -60,6 +60,9 @@ func Deploy(ctx context.Context, c *Cluster, log io.Writer, replicas int, args .
 // ConfigFile is where the replicas read their configuration: a copy of the manifests' own.
 func (w *Certwire) ConfigFile() string { return filepath.Join(w.folder, "config.yaml") }
 
+// Binary is what the replicas run.
+func (w *Certwire) Binary() string { return w.options.Binary }
+
 // Scale adds a replica.
 func (w *Certwire) Scale(ctx context.Context) (*Replica, error) {
 	r, err := StartReplica(ctx, w.options)

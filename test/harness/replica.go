@@ -42,7 +42,12 @@ type ReplicaOptions struct {
 	Log io.Writer
 	// Args are further flags; later ones win.
 	Args []string
+	// Process sets the process's root and user. Optional.
+	Process *syscall.SysProcAttr
 }
+
+// Patience is how long tests wait for a replica; it only says when to stop hoping.
+const Patience = 2 * time.Minute
 
 // StartReplica runs the webhook on free loopback ports. It is not ready yet when this returns.
 func StartReplica(ctx context.Context, o ReplicaOptions) (*Replica, error) {
@@ -61,7 +66,11 @@ func StartReplica(ctx context.Context, o ReplicaOptions) (*Replica, error) {
 	}, o.Args...)
 	r.command = exec.CommandContext(context.WithoutCancel(ctx), o.Binary, args...)
 	r.command.Stdout, r.command.Stderr = o.Log, o.Log
-	r.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if r.command.SysProcAttr = o.Process; o.Process == nil {
+		r.command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	r.command.SysProcAttr.Setpgid = true // a Ctrl-C of the terminal is this process's matter
+	r.command.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if err := r.command.Start(); err != nil {
 		return nil, fmt.Errorf("starting a replica: %w", err)
 	}

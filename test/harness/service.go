@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -61,8 +62,18 @@ func (s *Service) Add(r *Replica) {
 	s.order = append(s.order, r)
 }
 
-// WaitReady waits until this many replicas are ready for the service.
+// Remove forgets a replica that has ended.
+func (s *Service) Remove(r *Replica) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.replicas, r)
+	s.order = slices.DeleteFunc(s.order, func(other *Replica) bool { return other == r })
+}
+
+// WaitReady waits until this many replicas are ready for the service, for as long as [Patience].
 func (s *Service) WaitReady(ctx context.Context, count int) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
 	tick := time.NewTicker(probeEvery / 4)
 	defer tick.Stop()
 	for s.ready() < count {
@@ -108,7 +119,9 @@ func (s *Service) probe(ctx context.Context) {
 		for _, r := range replicas {
 			ready := r.Ready(ctx)
 			s.mu.Lock()
-			s.replicas[r] = ready
+			if _, ok := s.replicas[r]; ok {
+				s.replicas[r] = ready
+			}
 			s.mu.Unlock()
 		}
 	}
