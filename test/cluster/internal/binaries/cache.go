@@ -41,7 +41,8 @@ type Cache struct {
 	versions versions
 	root     string
 	log      *log.Logger
-	// compile builds a Go package into a file, with the given linker arguments.
+	// compile builds a Go package into a file, with the given linker arguments. It
+	// may leave other files beside it.
 	compile func(ctx context.Context, pkg, into, ldflags string) error
 	// reportEvery is the time between two lines about one build.
 	reportEvery time.Duration
@@ -107,21 +108,26 @@ func (c *Cache) missing(programs []Program) ([]Program, error) {
 	return missing, nil
 }
 
-// build compiles one program under another name and then gives it its own.
-func (c *Cache) build(ctx context.Context, program Program) error {
-	done := filepath.Join(c.Bin(), program.Name)
-	// The lock is held, so this can only be what a build that was killed left.
-	partial := done + ".partial"
+// build compiles one program in a folder of its own and then moves it to Bin.
+func (c *Cache) build(ctx context.Context, program Program) (err error) {
+	// The lock is held, so what is in there is left from a build that was killed.
+	partial := filepath.Join(c.root, c.versions.folder(), "partial")
 	if err := os.RemoveAll(partial); err != nil {
 		return fmt.Errorf("removing the rest of an earlier build: %w", err)
 	}
-	err := c.reporting(program.Name, func() error {
-		return c.compile(ctx, program.Package, partial, c.versions.ldflags())
+	if err := os.Mkdir(partial, 0o755); err != nil {
+		return fmt.Errorf("creating a folder to build in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
+
+	built := filepath.Join(partial, program.Name)
+	err = c.reporting(program.Name, func() error {
+		return c.compile(ctx, program.Package, built, c.versions.ldflags())
 	})
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(partial))
+		return err
 	}
-	if err := os.Rename(partial, done); err != nil {
+	if err := os.Rename(built, filepath.Join(c.Bin(), program.Name)); err != nil {
 		return fmt.Errorf("moving it into place: %w", err)
 	}
 	return nil

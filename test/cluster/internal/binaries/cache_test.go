@@ -69,20 +69,20 @@ func TestFailedBuildLeavesNothing(t *testing.T) {
 	if !errors.Is(err, failing.err) || !strings.Contains(err.Error(), "building one") {
 		t.Fatalf("got %v", err)
 	}
-	entries, err := os.ReadDir(cache.Bin())
-	if err != nil || len(entries) > 0 {
-		t.Fatalf("a failed build left %v, %v", entries, err)
+	for _, folder := range []string{cache.Bin(), partialFolder(cache)} {
+		if entries, err := os.ReadDir(folder); len(entries) > 0 {
+			t.Errorf("a failed build left %v in %s (%v)", entries, folder, err)
+		}
 	}
 }
 
 func TestPartialBuildIsNotUsed(t *testing.T) {
 	t.Parallel()
-	c := &compiler{}
-	cache := newCache(t, t.TempDir(), c)
-	if err := os.MkdirAll(cache.Bin(), 0o755); err != nil {
+	cache := newCache(t, t.TempDir(), &compiler{})
+	if err := os.MkdirAll(partialFolder(cache), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(cache.Bin(), "one.partial"), []byte("half"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(partialFolder(cache), "one"), []byte("half"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := cache.Build(t.Context(), twoPrograms[:1]); err != nil {
@@ -92,6 +92,13 @@ func TestPartialBuildIsNotUsed(t *testing.T) {
 	if err != nil || string(content) != "example.com/one" {
 		t.Errorf("the program holds %q, %v", content, err)
 	}
+	if _, err := os.Stat(partialFolder(cache)); err == nil {
+		t.Error("the rest of an earlier build is still there")
+	}
+}
+
+func partialFolder(c *Cache) string {
+	return filepath.Join(filepath.Dir(c.Bin()), "partial")
 }
 
 func TestBuildsAtOnceBuildOnce(t *testing.T) {

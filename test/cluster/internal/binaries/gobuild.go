@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/certwire/certwire/test/cluster/internal/process"
 )
 
 const (
-	// stopGrace is how long an interrupted go command may take to clean up.
+	// stopGrace is how long an interrupted go command may take to end.
 	stopGrace = 10 * time.Second
 	// outputLines is how much of a failed build's output is shown.
 	outputLines = 40
@@ -26,15 +28,17 @@ type goBuild struct {
 }
 
 // run builds the package pkg into the file into. Programs are static, so that
-// neither a C compiler nor the machine's C library has a say.
+// neither a C compiler nor the machine's C library has a say. Temporary files go
+// beside into: an interrupted go command may leave them.
 func (g *goBuild) run(ctx context.Context, pkg, into, ldflags string) error {
 	var output bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", into, "-ldflags", ldflags, pkg)
 	cmd.Dir = g.module
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTMPDIR="+filepath.Dir(into))
 	cmd.Stdout, cmd.Stderr = &output, &output
-	// Interrupted, not killed, the go command removes its temporary files.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	// The whole group is interrupted: the go command leaves its linker running.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = stopGrace
 
 	err := cmd.Run()

@@ -36,8 +36,11 @@ func Files(ctx context.Context, module string) ([]string, error) {
 			return nil, err
 		}
 		found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(source.pattern)))
-		if err != nil || len(found) == 0 {
-			return nil, fmt.Errorf("module %s has no %s (%w)", source.module, source.pattern, err)
+		if err != nil {
+			return nil, fmt.Errorf("looking for %s in module %s: %w", source.pattern, source.module, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("module %s has no %s", source.module, source.pattern)
 		}
 		files = append(files, found...)
 	}

@@ -60,11 +60,16 @@ func Start(spec Spec) (*Process, error) {
 		_ = cmd.Wait() // how it ended is in cmd.ProcessState
 		close(p.done)
 	}()
-	if err != nil {
-		// Either it has ended already or /proc is not to be had.
-		p.Stop(0)
+	if err == nil {
+		return p, nil
+	}
+	// A process that ends at once cannot be identified. Its caller learns of that
+	// from Done, as with any other end.
+	p.Stop(0)
+	if !cmd.ProcessState.Exited() {
 		return nil, fmt.Errorf("starting %s: %w%s", spec.Name, err, p.tailText())
 	}
+	p.Identity.PID = cmd.Process.Pid
 	return p, nil
 }
 
