@@ -1,0 +1,62 @@
+# make help lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LINT    := .cache/bin/golangci-lint
+# What a run of the fuzzers adds to the committed seeds; the seeds themselves run with every test.
+FUZZ_TIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the webhook into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/webhook ./cmd/webhook
+
+.PHONY: demo
+demo: ## play the story on a control plane of its own, and leave it running until Ctrl-C
+	@go run ./test/demo
+
+.PHONY: test
+test: lint control-plane ## lint, fuzz a little, and run every test, those on a real API server included
+	go -C test/cluster test ./...
+	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include=*_test.go pkg | sed 's/func //' | sort -u); do \
+	  for package in $$(grep -rlE "^func $$target\(" --include=*_test.go pkg | xargs -n1 dirname | sort -u); do \
+	    echo "fuzzing $$package $$target for $(FUZZ_TIME)"; \
+	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > /dev/null || exit 1; \
+	  done; \
+	done
+	go test -timeout 40m ./...
+
+.PHONY: control-plane
+control-plane: ## build etcd, the API server and kubectl for the tests (minutes the first time)
+	@go -C test/cluster run . --build-only > /dev/null
+
+.PHONY: lint
+lint: $(LINT) ## run the linters
+	go vet ./...
+	$(LINT) run ./...
+	cd test/cluster && ../../$(LINT) run --config ../../.golangci.yml ./...
+
+$(LINT): tools/go.mod tools/go.sum
+	@echo "building golangci-lint (minutes the first time)"
+	@mkdir -p .cache/bin
+	@cd tools && go build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: bench
+bench: control-plane ## measure latency, memory and the cost of one review; prints a table
+	go test ./pkg/admission -run '^$$' -bench . -benchmem
+	go run ./test/bench
+
+.PHONY: generate
+generate: control-plane ## write what is made from other files: rendered manifests, rules page, golden files, transcript
+	"$$(go -C test/cluster run . --build-only)/kubectl" kustomize manifests/ > manifests/install.yaml
+	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate > /dev/null
+	UPDATE_GOLDEN=true go test ./test/demo > /dev/null
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache

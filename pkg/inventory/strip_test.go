@@ -1,0 +1,139 @@
+package inventory
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certwire/certwire/pkg/mutate"
+)
+
+// TestAdmissionAndAdoptionAgree gives every golden workload to the plan twice, decoded from JSON as admission does and
+// stripped from the typed object as the cache does: both must want the same.
+func TestAdmissionAndAdoptionAgree(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("../mutate/testdata/plan/*/in.yaml")
+	if err != nil || len(paths) < 20 {
+		t.Fatalf("%d golden workloads, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := yaml.YAMLToJSON(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			admitted, err := mutate.Decode(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			typed := map[string]any{"Deployment": &appsv1.Deployment{}, "StatefulSet": &appsv1.StatefulSet{}, "DaemonSet": &appsv1.DaemonSet{}}[admitted.Kind]
+			if err := json.Unmarshal(raw, typed); err != nil {
+				t.Fatal(err)
+			}
+			stripped, err := strip(typed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cached, ok := stripped.(*Workload)
+			if !ok {
+				t.Fatalf("stripped to %T", stripped)
+			}
+			facts := mutate.Facts{
+				Namespace: "shop", NamespaceLabels: map[string]string{mutate.ReloadLabel: "auto"},
+				Certificates: func(secret string) []mutate.Certificate { return []mutate.Certificate{{Name: "c-" + secret}} },
+				Reloader:     mutate.NoReloader(),
+			}
+			a, b := mutate.NewPlan(admitted, facts), mutate.NewPlan(&cached.Workload, facts)
+			if diff := cmp.Diff(a.Changes(admitted), b.Changes(&cached.Workload)); diff != "" {
+				t.Errorf("admission and adoption want different annotations:\n%s", diff)
+			}
+			a.Warnings, b.Warnings = append(a.Warnings, a.Standing...), append(b.Warnings, b.Standing...)
+			if diff := cmp.Diff(a.Warnings, b.Warnings); diff != "" {
+				t.Errorf("admission and adoption warn differently:\n%s", diff)
+			}
+			if again, err := strip(cached); err != nil || again != any(cached) {
+				t.Errorf("stripped twice: %v, %v", again, err)
+			}
+		})
+	}
+}
+
+func TestStripKeepsWhatIsAsked(t *testing.T) {
+	t.Parallel()
+	revision, when := 3, metav1.NewTime(time.Unix(1, 0))
+	c := &cmapi.Certificate{
+		ObjectMeta: metav1.ObjectMeta{Name: "n", Namespace: "s", Labels: map[string]string{"a": "b"}, ManagedFields: []metav1.ManagedFieldsEntry{{}}},
+		Spec: cmapi.CertificateSpec{
+			SecretName: "x", DNSNames: []string{"many"}, IssuerRef: cmmeta.IssuerReference{Name: "i"},
+			SecretTemplate: &cmapi.CertificateSecretTemplate{Annotations: map[string]string{"a": "b"}},
+		},
+		Status: cmapi.CertificateStatus{Revision: &revision, NotAfter: &when, RenewalTime: &when, Conditions: []cmapi.CertificateCondition{{Message: "long"}}},
+	}
+	i := &cmapi.Issuer{Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: "https://x", Email: "who@example.com", CABundle: []byte("long")}}}}
+	for _, pair := range [][2]any{
+		{c, &cmapi.Certificate{
+			ObjectMeta: metav1.ObjectMeta{Name: "n", Namespace: "s"},
+			Spec:       cmapi.CertificateSpec{SecretName: "x", IssuerRef: cmmeta.IssuerReference{Name: "i"}, SecretTemplate: c.Spec.SecretTemplate},
+			Status:     cmapi.CertificateStatus{Revision: &revision, NotAfter: &when, RenewalTime: &when},
+		}},
+		{i, &cmapi.Issuer{Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: "https://x"}}}}},
+		{&cmapi.ClusterIssuer{Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{SelfSigned: &cmapi.SelfSignedIssuer{}}}}, &cmapi.ClusterIssuer{}},
+		{
+			&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"}, ManagedFields: []metav1.ManagedFieldsEntry{{}}}},
+			&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"a": "b"}}},
+		},
+		{toolscache.DeletedFinalStateUnknown{Key: "k"}, toolscache.DeletedFinalStateUnknown{Key: "k"}},
+	} {
+		got, err := strip(pair[0])
+		if err != nil || !reflect.DeepEqual(got, pair[1]) {
+			t.Errorf("got %+v, %v\nwant %+v", got, err, pair[1])
+		}
+	}
+}
+
+func TestShortAnnotations(t *testing.T) {
+	t.Parallel()
+	long := string(make([]byte, 2000))
+	got := shortAnnotations(map[string]string{
+		"certwire.dev/status": long, "corp.example/reload": "a", "big.example/x": long,
+		"kubectl.kubernetes.io/last-applied-configuration": "{}", "deployment.kubernetes.io/revision": "1",
+	})
+	if diff := cmp.Diff(map[string]string{"certwire.dev/status": long, "corp.example/reload": "a"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if shortAnnotations(nil) != nil {
+		t.Error("no annotations became some")
+	}
+}
+
+func TestReloaderIsRecognisedByItsImage(t *testing.T) {
+	t.Parallel()
+	for image, want := range map[string]bool{
+		"ghcr.io/stakater/reloader:v1.4.21": true, "mirror.example:5000/x/stakater/reloader@sha256:0": true,
+		"jimmidyson/configmap-reload:v0.9": false, "": false,
+	} {
+		d := &appsv1.Deployment{}
+		d.Spec.Template.Spec.Containers = []corev1.Container{{Image: image}}
+		if got := isReloader(d); got != want {
+			t.Errorf("%q: %v", image, got)
+		}
+	}
+}
