@@ -83,7 +83,7 @@ func (a *Adopter) Run(ctx context.Context) {
 	if !a.waitUntilReady(ctx) {
 		return
 	}
-	var q queue = workqueue.NewTypedRateLimitingQueue(
+	q := workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[inventory.WorkloadKey](200*time.Millisecond, 5*time.Minute))
 	a.queue.Store(&q)
 	defer a.queue.Store(nil)

@@ -3,6 +3,7 @@ package adopt
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -46,9 +47,7 @@ func (w *world) Workload(key inventory.WorkloadKey) *inventory.Workload {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	annotations := map[string]string{}
-	for k, v := range w.annotations {
-		annotations[k] = v
-	}
+	maps.Copy(annotations, w.annotations)
 	out := &inventory.Workload{ObjectMeta: metav1.ObjectMeta{Name: key.Name, Namespace: key.Namespace, UID: "1", ResourceVersion: "7"}}
 	out.Workload = mutate.Workload{Kind: key.Kind, Metadata: &mutate.Meta{Name: key.Name, Annotations: annotations}}
 	out.Workload.Spec.Template.Spec.Volumes = []mutate.Volume{{Secret: &mutate.SecretVolume{SecretName: "web-tls"}}}

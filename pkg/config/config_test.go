@@ -20,7 +20,7 @@ func TestEveryProblemIsListed(t *testing.T) {
 	_, err := Parse("certwire.yaml", []byte(`
 apiVersion: config.certwire.dev/v2
 kind: Configuration
-enviroments: {}
+environment: {}
 environments:
   labels: ["not a key"]
   production: production
@@ -41,13 +41,12 @@ adoption:
   writesPerSecond: fast
   burst: 1.5
 `))
-	var invalid *InvalidError
-	if !errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*InvalidError](err); !ok {
 		t.Fatalf("got %v", err)
 	}
 	for _, want := range []string{
 		`apiVersion: Unsupported value: "config.certwire.dev/v2"`,
-		`enviroments: Invalid value: unknown field; known here: adoption, apiVersion, authorities, environments, issuance, kind`,
+		`environment: Invalid value: unknown field; known here: adoption, apiVersion, authorities, environments, issuance, kind`,
 		`environments.labels[0]: Invalid value: "not a key"`,
 		`environments.production: Invalid value: "production": must be a list`,
 		`environments.namePatterns[0].pattern: Invalid value: "prod-["`,

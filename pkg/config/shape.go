@@ -21,65 +21,70 @@ func checkShape(tree any) (field.ErrorList, any) {
 	return problems, clean
 }
 
+// shape checks one value; false when nothing of it can be kept.
 func shape(at *field.Path, value any, want reflect.Type, problems *field.ErrorList) (any, bool) {
 	if value == nil {
 		return nil, false
 	}
-	wrong := func(what string) (any, bool) {
+	if want.Kind() == reflect.Pointer {
+		want = want.Elem()
+	}
+	if what := wrongType(value, want); what != "" {
 		*problems = append(*problems, field.TypeInvalid(at, value, "must be "+what))
 		return nil, false
 	}
-	switch want.Kind() {
-	case reflect.Pointer:
-		return shape(at, value, want.Elem(), problems)
-	case reflect.Struct:
-		members, ok := value.(map[string]any)
-		if !ok {
-			return wrong("an object")
-		}
-		return shapeStruct(at, members, want, problems), true
-	case reflect.Map:
-		members, ok := value.(map[string]any)
-		if !ok {
-			return wrong("an object")
+	switch v := value.(type) {
+	case map[string]any:
+		if want.Kind() == reflect.Struct {
+			return shapeStruct(at, v, want, problems), true
 		}
 		out := map[string]any{}
-		for _, key := range sortedKeys(members) {
-			if v, ok := shape(at.Key(key), members[key], want.Elem(), problems); ok {
-				out[key] = v
+		for _, key := range sortedKeys(v) {
+			if member, ok := shape(at.Key(key), v[key], want.Elem(), problems); ok {
+				out[key] = member
 			}
 		}
 		return out, true
-	case reflect.Slice:
-		items, ok := value.([]any)
-		if !ok {
-			return wrong("a list")
-		}
+	case []any:
 		out := []any{}
-		for i, item := range items {
-			if v, ok := shape(at.Index(i), item, want.Elem(), problems); ok {
-				out = append(out, v)
+		for i, item := range v {
+			if member, ok := shape(at.Index(i), item, want.Elem(), problems); ok {
+				out = append(out, member)
 			}
 		}
 		return out, true
-	case reflect.String:
-		if _, ok := value.(string); !ok {
-			return wrong("a string")
-		}
-	case reflect.Bool:
-		if _, ok := value.(bool); !ok {
-			return wrong("true or false")
-		}
-	case reflect.Int:
-		if n, ok := value.(float64); !ok || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
-			return wrong("a whole number")
-		}
-	case reflect.Float64:
-		if _, ok := value.(float64); !ok {
-			return wrong("a number")
-		}
+	default:
+		return value, true
 	}
-	return value, true
+}
+
+// wrongType says what a value should be, or "" when it is that.
+func wrongType(value any, want reflect.Type) string {
+	ok, what := false, ""
+	switch want.Kind() {
+	case reflect.Struct, reflect.Map:
+		_, ok = value.(map[string]any)
+		what = "an object"
+	case reflect.Slice:
+		_, ok = value.([]any)
+		what = "a list"
+	case reflect.String:
+		_, ok = value.(string)
+		what = "a string"
+	case reflect.Bool:
+		_, ok = value.(bool)
+		what = "true or false"
+	case reflect.Int:
+		n, is := value.(float64)
+		ok, what = is && n == math.Trunc(n) && math.Abs(n) <= math.MaxInt32, "a whole number"
+	case reflect.Float64:
+		_, ok = value.(float64)
+		what = "a number"
+	}
+	if ok {
+		return ""
+	}
+	return what
 }
 
 func shapeStruct(at *field.Path, members map[string]any, want reflect.Type, problems *field.ErrorList) map[string]any {

@@ -11,13 +11,13 @@ type Config struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	// Environments tells production namespaces from the rest.
-	Environments Environments `json:"environments,omitempty"`
+	Environments Environments `json:"environments"`
 	// Issuance sets the modes of the issuance rules.
-	Issuance Issuance `json:"issuance,omitempty"`
+	Issuance Issuance `json:"issuance"`
 	// Authorities adds ACME CAs to those that certwire knows, or re-classifies their hosts.
 	Authorities []Authority `json:"authorities,omitempty"`
 	// Adoption bounds how workloads that admission did not see are brought in.
-	Adoption Adoption `json:"adoption,omitempty"`
+	Adoption Adoption `json:"adoption"`
 }
 
 // Environments tells what a namespace is for. The label certwire.dev/environment is always asked first.

@@ -1,6 +1,7 @@
 package mutate
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -79,9 +80,7 @@ func (p *planner) auto(level map[string]string) (on, off bool) {
 // effect warns where the annotation would do less than people expect.
 func (p *planner) effect(secret string, cert Certificate) {
 	labels := map[string]string{"controller.cert-manager.io/fao": "true"} // every Secret that cert-manager writes has it
-	for k, v := range cert.SecretLabels {
-		labels[k] = v
-	}
+	maps.Copy(labels, cert.SecretLabels)
 	if why := p.facts.Reloader.Inert(p.facts.Namespace, p.facts.NamespaceLabels, labels); why != "" {
 		p.warn("the reload annotation for Secret %s has no effect: %s", secret, why)
 	}

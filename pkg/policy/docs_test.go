@@ -28,7 +28,7 @@ func TestRulesPage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		head, rest, ok := strings.Cut(f.Doc.Text(), "\n")
+		head, rest, ok := strings.Cut(f.Comments[0].Text(), "\n")
 		rule, title, okTitle := strings.Cut(strings.TrimPrefix(head, "Rule "), ": ")
 		if !ok || !okTitle {
 			t.Fatalf("%s does not begin with \"Rule name: sentence\": %q", name, head)

@@ -24,6 +24,7 @@
 // the rule.
 //
 // Reasons: production-ca, issuer-not-found, due-renewal, decided-at-order, cluster-issuer-moved.
+
 package policy
 
 import (

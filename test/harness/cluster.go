@@ -96,6 +96,9 @@ func (c *Cluster) launch(ctx context.Context, progress io.Writer, flags []string
 	return errors.New("starting the cluster: it ended before it was ready, see above")
 }
 
+// KubectlPath is the kubectl that fits the cluster.
+func (c *Cluster) KubectlPath() string { return c.kubectl }
+
 // Stop ends the cluster if it is ours. It may be called twice.
 func (c *Cluster) Stop() {
 	if c.command == nil || c.command.Process == nil {

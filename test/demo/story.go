@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/certwire/certwire/test/harness"
+)
+
+// step is a sentence, and commands that are run as they are shown.
+type step struct {
+	sentence string
+	commands []string
+	// refused is true when the last command must fail.
+	refused bool
+}
+
+// reloads shows the one annotation that matters.
+const reloads = `kubectl get deployments -n shop -o custom-columns='NAME:.metadata.name,RELOADS ON:.metadata.annotations.secret\.reloader\.stakater\.com/reload'`
+
+// story is what the demo plays, once certwire is installed.
+var story = []step{
+	{
+		sentence: "A cluster has two issuers. Nothing but the directory's host tells them apart.",
+		commands: []string{"kubectl apply -f docs/demo/issuers.yaml"},
+	},
+	{
+		sentence: "Reload: label a namespace, and a workload that uses a cert-manager Secret gets its reload annotation.",
+		commands: []string{
+			"kubectl create namespace shop",
+			"kubectl label namespace shop certwire.dev/reload=auto",
+			"kubectl apply -f docs/demo/web-certificate.yaml",
+			"kubectl apply -f docs/demo/web-deployment.yaml",
+			reloads,
+		},
+	},
+	{
+		sentence: "A Deployment that arrives before its Certificate is brought in as soon as the Certificate is there, without a rollout.",
+		commands: []string{
+			"kubectl apply -f docs/demo/api-deployment.yaml",
+			reloads,
+			"kubectl apply -f docs/demo/api-certificate.yaml",
+			`kubectl wait deployment/api -n shop --for=jsonpath='{.metadata.annotations.secret\.reloader\.stakater\.com/reload}'=api-tls`,
+			reloads,
+		},
+	},
+	{
+		sentence: "Guard: a Certificate from a production CA in a namespace that is not production. At first, certwire only warns.",
+		commands: []string{"kubectl apply --dry-run=server -f docs/demo/preview-certificate.yaml"},
+	},
+	{
+		sentence: "Where the namespace says deny, it is refused, with what to do instead.",
+		commands: []string{
+			"kubectl label namespace shop certwire.dev/environment=staging certwire.dev/issuance=deny",
+			"kubectl apply -f docs/demo/preview-certificate.yaml",
+		},
+		refused: true,
+	},
+	{
+		sentence: "In a production namespace the same Certificate is welcome.",
+		commands: []string{
+			"kubectl label namespace shop certwire.dev/environment=production --overwrite",
+			"kubectl apply -f docs/demo/preview-certificate.yaml",
+		},
+	},
+	{
+		sentence: "Take the label away, and what certwire added goes with it, and only that.",
+		commands: []string{
+			"kubectl label namespace shop certwire.dev/reload-",
+			`until [ -z "$(kubectl get deployments -n shop -o jsonpath='{.items[*].metadata.annotations.certwire\.dev/status}')" ]; do sleep 0.2; done`,
+			reloads,
+		},
+	},
+}
+
+// play runs the steps and prints them. It stops at the first that does not end as it should.
+func play(ctx context.Context, c *harness.Cluster, out io.Writer, steps []step) error {
+	for _, s := range steps {
+		fmt.Fprintf(out, "# %s\n", s.sentence)
+		for i, command := range s.commands {
+			fmt.Fprintf(out, "$ %s\n", command)
+			cmd := exec.CommandContext(ctx, "bash", "-c", command)
+			cmd.Dir = harness.Root()
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+filepath.Dir(c.KubectlPath())+":"+os.Getenv("PATH"))
+			text, err := cmd.CombinedOutput()
+			fmt.Fprint(out, string(text))
+			if len(text) > 0 && !strings.HasSuffix(string(text), "\n") {
+				fmt.Fprintln(out)
+			}
+			if mustFail := s.refused && i == len(s.commands)-1; (err != nil) != mustFail {
+				return fmt.Errorf("%s: ended with %v", command, err)
+			}
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}
