@@ -27,7 +27,7 @@ func TestReadmeShowsWhatTheDemoPrints(t *testing.T) {
 	defer cluster.Stop()
 	certwire, err := install(t.Context(), cluster, &log, &out)
 	if certwire != nil {
-		defer certwire.Stop()
+		defer certwire.Stop(made...)
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())

@@ -43,7 +43,7 @@ func run(ctx context.Context) error {
 	fmt.Fprintln(os.Stderr, "demo: building certwire and installing it")
 	certwire, err := install(background, cluster, log, os.Stdout)
 	if certwire != nil {
-		defer certwire.Stop()
+		defer certwire.Stop(made...)
 	}
 	if err != nil {
 		return err

@@ -23,6 +23,9 @@ type step struct {
 // reloads shows the one annotation that matters.
 const reloads = `kubectl get deployments -n shop -o custom-columns='NAME:.metadata.name,RELOADS ON:.metadata.annotations.secret\.reloader\.stakater\.com/reload'`
 
+// made is what the story leaves behind.
+var made = []string{"namespace/shop", "clusterissuer/letsencrypt-prod", "clusterissuer/letsencrypt-staging"}
+
 // story is what the demo plays, once certwire is installed.
 var story = []step{
 	{

@@ -45,7 +45,7 @@ func run(ctx context.Context, m *testing.M) int {
 	defer log.Close()
 	certwire, err = harness.Deploy(ctx, cluster, log, 2, "--shutdown-delay=3s", "--ca-publish-delay=1s", "-v=1")
 	if certwire != nil {
-		defer certwire.Stop()
+		defer certwire.Stop("clusterissuer/letsencrypt-prod", "clusterissuer/letsencrypt-staging", "clusterissuer/moving")
 	}
 	if err != nil {
 		text, _ := os.ReadFile(log.Name())

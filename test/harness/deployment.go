@@ -74,11 +74,20 @@ func (w *Certwire) Scale(ctx context.Context) (*Replica, error) {
 	return r, nil
 }
 
-// Stop ends all replicas and the service.
-func (w *Certwire) Stop() {
+// Stop ends all replicas and the service. On a cluster that goes on living, certwire is uninstalled, together with the
+// further objects that are named as kubectl names them ("namespace/shop").
+func (w *Certwire) Stop(further ...string) {
 	for _, r := range w.Replicas {
 		r.Kill()
 	}
 	w.Service.Stop()
+	if w.Cluster.command == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		defer cancel()
+		_, _ = w.Cluster.Kubectl(ctx, "", "delete", "-k", "manifests/", "--ignore-not-found")
+		for _, name := range further {
+			_, _ = w.Cluster.Kubectl(ctx, "", "delete", name, "--ignore-not-found")
+		}
+	}
 	_ = os.RemoveAll(w.folder)
 }
