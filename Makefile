@@ -29,7 +29,8 @@ test: lint control-plane ## lint, fuzz a little, and run every test, those on a 
 	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > /dev/null || exit 1; \
 	  done; \
 	done
-	go test -timeout 40m ./...
+	go test ./certs/... ./cmd/... ./pkg/...
+	go test -p 1 -timeout 40m ./test/...
 
 .PHONY: control-plane
 control-plane: ## build etcd, the API server and kubectl for the tests (minutes the first time)

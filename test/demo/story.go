@@ -95,8 +95,11 @@ func play(ctx context.Context, c *harness.Cluster, out io.Writer, steps []step) 
 			if len(text) > 0 && !strings.HasSuffix(string(text), "\n") {
 				fmt.Fprintln(out)
 			}
-			if mustFail := s.refused && i == len(s.commands)-1; (err != nil) != mustFail {
-				return fmt.Errorf("%s: ended with %v", command, err)
+			switch mustFail := s.refused && i == len(s.commands)-1; {
+			case err != nil && !mustFail:
+				return fmt.Errorf("running %s: %w", command, err)
+			case err == nil && mustFail:
+				return fmt.Errorf("running %s: it was not refused", command)
 			}
 		}
 		fmt.Fprintln(out)
