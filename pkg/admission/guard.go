@@ -80,11 +80,9 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	if err != nil {
 		return Response{}, at(StageDecode, err)
 	}
-	lookup, cancel := lookupContext(ctx)
-	defer cancel()
 	var labels map[string]string
 	if r.Namespace != "" {
-		if labels, err = h.Issuance.NamespaceLabels(lookup, r.Namespace); err != nil {
+		if labels, err = h.Issuance.NamespaceLabels(ctx, r.Namespace); err != nil {
 			return Response{}, at(StageLookup, err)
 		}
 	}
@@ -92,6 +90,8 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	h.gather(&facts, labels, settings)
 	decision := h.Rules.Decide(facts, func(rule policy.RuleName) policy.Mode { return settings.Modes.For(rule, labels) })
 	if decision.Verdict == policy.Deny && facts.Object.Annotations[policy.BreakGlassKey] != "" {
+		lookup, cancel := lookupContext(ctx)
+		defer cancel()
 		decision = h.breakGlass(lookup, r, facts, decision)
 	}
 	return h.answer(r, facts, decision), nil

@@ -13,6 +13,7 @@ type Workloads interface {
 	// Installed is false while the cluster has no cert-manager.
 	Installed() bool
 	// NamespaceLabels returns a namespace's labels, which are not changed; an error means that nobody knows.
+	// It takes at most half of the time that the context leaves.
 	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
 	// Certificates returns the Certificates that write to a Secret.
 	Certificates(namespace, secret string) []mutate.Certificate
@@ -46,9 +47,7 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 	if !h.Workloads.Installed() {
 		return h.answer(r, mutate.Plan{Reason: "no-cert-manager"}), nil
 	}
-	lookup, cancel := lookupContext(ctx)
-	defer cancel()
-	labels, err := h.Workloads.NamespaceLabels(lookup, r.Namespace)
+	labels, err := h.Workloads.NamespaceLabels(ctx, r.Namespace)
 	if err != nil {
 		return Response{}, at(StageLookup, err)
 	}

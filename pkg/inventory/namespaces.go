@@ -3,13 +3,14 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // NamespaceLabels returns a namespace's labels, which must not be changed. A namespace that the cache does not have is
-// asked of the API server, within the context: namespace and workload are often applied in one go, and the watch can be
+// asked of the API server, within half of the context's deadline: namespace and workload are often applied in one go, and the watch can be
 // milliseconds behind. Errors wrap the API server's.
 func (i *Inventory) NamespaceLabels(ctx context.Context, name string) (map[string]string, error) {
 	if s := i.core.Load(); s != nil {
@@ -17,6 +18,11 @@ func (i *Inventory) NamespaceLabels(ctx context.Context, name string) (map[strin
 		if m, is := object.(*metav1.PartialObjectMetadata); err == nil && ok && is {
 			return m.Labels, nil
 		}
+	}
+	if end, ok := ctx.Deadline(); ok { // the other half is for what is done with the answer
+		half, cancel := context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+		ctx = half
 	}
 	m := namespaceMeta()
 	if err := i.live.Get(ctx, client.ObjectKey{Name: name}, m); err != nil {

@@ -67,21 +67,13 @@ func newWorkload(kind string, m metav1.ObjectMeta, template *corev1.PodTemplateS
 	if m.DeletionTimestamp != nil {
 		w.Workload.Metadata.DeletionTimestamp = m.DeletionTimestamp.UTC().Format("2006-01-02T15:04:05Z")
 	}
-	w.Workload.Metadata.Labels = only(m.Labels, mutate.ReloadLabel)
+	w.Workload.Metadata.Labels = mutate.Labels{Reload: m.Labels[mutate.ReloadLabel]}
 	w.Workload.Metadata.Annotations = shortAnnotations(m.Annotations)
-	w.Workload.Spec.Template.Metadata.Labels = only(template.Labels, mutate.ReloadLabel)
+	w.Workload.Spec.Template.Metadata.Labels = mutate.Labels{Reload: template.Labels[mutate.ReloadLabel]}
 	w.Workload.Spec.Template.Metadata.Annotations = shortAnnotations(template.Annotations)
 	w.Workload.Spec.Template.Spec = secretReferences(&template.Spec)
 	w.secrets = w.Workload.Spec.Template.Spec.SecretNames()
 	return w
-}
-
-// only keeps one label: the rest are the cluster's, and many.
-func only(labels map[string]string, key string) map[string]string {
-	if v, ok := labels[key]; ok {
-		return map[string]string{key: v}
-	}
-	return nil
 }
 
 // shortAnnotations keeps what a plan may read. Reloader's keys can be renamed to anything, so all short annotations

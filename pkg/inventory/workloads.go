@@ -178,7 +178,7 @@ func containers(list []corev1.Container, volumes map[string]bool) []mutate.Conta
 		for _, e := range c.Env {
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
 				ref := e.ValueFrom.SecretKeyRef
-				kept.Env = append(kept.Env, mutate.EnvVar{ValueFrom: &mutate.EnvVarSource{
+				kept.Env = append(kept.Env, mutate.EnvVar{ValueFrom: mutate.EnvVarSource{
 					SecretKeyRef: &mutate.SecretRef{Name: ref.Name, Optional: isTrue(ref.Optional)},
 				}})
 			}

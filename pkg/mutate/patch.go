@@ -60,7 +60,7 @@ func (p Plan) Patch(w *Workload) []jsonpatch.Operation {
 	return ops
 }
 
-// annotationPath is the JSON pointer (RFC 6901) of an annotation.
-func annotationPath(key string) string {
-	return "/metadata/annotations/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-}
+// pointer escapes a member's name for a JSON pointer (RFC 6901).
+var pointer = strings.NewReplacer("~", "~0", "/", "~1")
+
+func annotationPath(key string) string { return "/metadata/annotations/" + pointer.Replace(key) }

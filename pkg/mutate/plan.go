@@ -156,17 +156,15 @@ func (p *planner) decide() {
 // mode resolves the label: pod template, workload, namespace; the first that says something wins.
 func (p *planner) mode() Mode {
 	for _, level := range []struct {
-		name   string
-		labels map[string]string
+		name, value string
 	}{
-		{"pod template", p.w.Spec.Template.Metadata.Labels},
-		{"workload", p.w.Metadata.Labels},
-		{"namespace", p.facts.NamespaceLabels},
+		{"pod template", p.w.Spec.Template.Metadata.Labels.Reload},
+		{"workload", p.w.Metadata.Labels.Reload},
+		{"namespace", p.facts.NamespaceLabels[ReloadLabel]},
 	} {
-		value := level.labels[ReloadLabel]
-		mode, ok := ParseMode(value)
+		mode, ok := ParseMode(level.value)
 		if !ok {
-			p.stand("%s=%q on the %s is not auto, annotation, sidecar or off; ignored", ReloadLabel, value, level.name)
+			p.stand("%s=%q on the %s is not auto, annotation, sidecar or off; ignored", ReloadLabel, level.value, level.name)
 			continue
 		}
 		if mode != Unset {

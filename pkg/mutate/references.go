@@ -68,8 +68,7 @@ func (p *PodSpec) SecretNames() []string {
 
 func (c *Container) appendReferences(refs []Reference) []Reference {
 	for _, e := range c.Env {
-		if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil && e.ValueFrom.SecretKeyRef.Name != "" {
-			ref := e.ValueFrom.SecretKeyRef
+		if ref := e.ValueFrom.SecretKeyRef; ref != nil && ref.Name != "" {
 			refs = append(refs, Reference{ref.Name, ViaEnv, c.Name, ref.Optional, true})
 		}
 	}

@@ -1,11 +1,5 @@
 package mutate
 
-import (
-	"fmt"
-
-	"github.com/go-json-experiment/json"
-)
-
 // Workload is what a plan depends on in a Deployment, StatefulSet or DaemonSet: its labels and annotations, those of
 // its pod template, and every place a pod can name a Secret in. It decodes from the object's JSON; all else is skipped.
 type Workload struct {
@@ -19,9 +13,14 @@ type Workload struct {
 type Meta struct {
 	Name              string            `json:"name"`
 	GenerateName      string            `json:"generateName"`
-	Labels            map[string]string `json:"labels"`
+	Labels            Labels            `json:"labels"`
 	Annotations       map[string]string `json:"annotations"`
 	DeletionTimestamp string            `json:"deletionTimestamp"`
+}
+
+// Labels holds the one label that plans read; decoding skips the others.
+type Labels struct {
+	Reload string `json:"certwire.dev/reload"`
 }
 
 // AppSpec is the common part of the three workload specs.
@@ -50,7 +49,7 @@ type PodTemplate struct {
 
 // PodSpec is the part of core/v1 PodSpec that can refer to a certificate Secret.
 type PodSpec struct {
-	Volumes        []Volume    `json:"volumes"`
+	Volumes        Volumes     `json:"volumes"`
 	InitContainers []Container `json:"initContainers"`
 	Containers     []Container `json:"containers"`
 }
@@ -86,15 +85,15 @@ type SecretRef struct {
 
 // Container is a container with its mounts and environment.
 type Container struct {
-	Name         string        `json:"name"`
-	Env          []EnvVar      `json:"env"`
-	EnvFrom      []EnvFrom     `json:"envFrom"`
-	VolumeMounts []VolumeMount `json:"volumeMounts"`
+	Name         string       `json:"name"`
+	Env          EnvVars      `json:"env"`
+	EnvFrom      []EnvFrom    `json:"envFrom"`
+	VolumeMounts VolumeMounts `json:"volumeMounts"`
 }
 
 // EnvVar is an environment variable that may come from a Secret.
 type EnvVar struct {
-	ValueFrom *EnvVarSource `json:"valueFrom"`
+	ValueFrom EnvVarSource `json:"valueFrom"`
 }
 
 // EnvVarSource is core/v1 EnvVarSource.
@@ -112,14 +111,4 @@ type VolumeMount struct {
 	Name        string `json:"name"`
 	SubPath     string `json:"subPath"`
 	SubPathExpr string `json:"subPathExpr"`
-}
-
-// Decode reads a workload from its JSON. Unknown fields are skipped; a field of the wrong type, a key that occurs twice
-// or bytes that are not UTF-8 are errors.
-func Decode(object []byte) (*Workload, error) {
-	w := &Workload{}
-	if err := json.Unmarshal(object, w); err != nil {
-		return nil, fmt.Errorf("decoding the workload: %w", err)
-	}
-	return w, nil
 }
