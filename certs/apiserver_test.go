@@ -27,7 +27,7 @@ import (
 //
 // It lets nobody list or watch more than one object by name, as RBAC with resourceNames would not.
 type apiServer struct {
-	t      testing.TB
+	t      *testing.T
 	server *httptest.Server
 
 	mu      sync.Mutex
@@ -58,7 +58,7 @@ var kinds = map[string][2]string{
 	validatingWebhooks: {"admissionregistration.k8s.io/v1", validatingKind},
 }
 
-func newAPIServer(t testing.TB) *apiServer {
+func newAPIServer(t *testing.T) *apiServer {
 	t.Helper()
 	a := &apiServer{t: t, objects: map[string][]byte{}, news: make(chan struct{}), asked: map[string]int{}}
 	a.server = httptest.NewServer(http.HandlerFunc(a.serve))

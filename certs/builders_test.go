@@ -24,7 +24,7 @@ type testCA struct {
 	key crypto.Signer
 }
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
+func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -33,7 +33,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func sign(t testing.TB, template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) *x509.Certificate {
+func sign(t *testing.T, template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) *x509.Certificate {
 	t.Helper()
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
@@ -48,7 +48,7 @@ func sign(t testing.TB, template, parent *x509.Certificate, public crypto.Public
 }
 
 // newCA returns a CA that is made at notBefore and lives for life.
-func newCA(t testing.TB, commonName string, notBefore time.Time, life time.Duration) testCA {
+func newCA(t *testing.T, commonName string, notBefore time.Time, life time.Duration) testCA {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -59,7 +59,7 @@ func newCA(t testing.TB, commonName string, notBefore time.Time, life time.Durat
 }
 
 // leaf returns a serving certificate that ca signs at notBefore.
-func (ca testCA) leaf(t testing.TB, notBefore time.Time, life time.Duration) *tls.Certificate {
+func (ca testCA) leaf(t *testing.T, notBefore time.Time, life time.Duration) *tls.Certificate {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -80,7 +80,7 @@ func pemOf(cas ...testCA) []byte {
 }
 
 // eventually waits until condition is nil, looking often; it fails the test with its last error after a minute.
-func eventually(t testing.TB, what string, condition func() error) {
+func eventually(t *testing.T, what string, condition func() error) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

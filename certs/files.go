@@ -80,6 +80,6 @@ func (f *Files) NotAfter() (leaf, ca time.Time) {
 
 // current is never nil: NewFiles has read one, and the watcher replaces it only by another.
 func (f *Files) current() *tls.Certificate {
-	certificate, _ := f.watcher.GetCertificate(nil) //nolint:errcheck // it returns no error, ever
+	certificate, _ := f.watcher.GetCertificate(nil) // it returns no error, ever
 	return certificate
 }

@@ -17,7 +17,7 @@ import (
 // scriptedAuthority stands in for cert-manager's: it signs with the CA that the test says, by the test's clock.
 type scriptedAuthority struct {
 	servertls.Authority
-	t     testing.TB
+	t     *testing.T
 	clock *clocktesting.FakeClock
 	ca    testCA
 	err   error
@@ -65,11 +65,13 @@ func (s *stage) publish(kind string, bundles ...[]byte) {
 	s.published.observe(configuration{kind: kind, name: "certwire", bundles: bundles}, false)
 }
 
+// serve is what handshakes get now: a leaf from the authority's CA that lives for life.
+func (s *stage) serve(life time.Duration) { s.served = s.authority.ca.leaf(s.authority.t, epoch, life) }
+
 // rotate makes the authority sign with a new CA, which it returns.
-func (s *stage) rotate(t *testing.T) (old, current testCA) {
-	t.Helper()
+func (s *stage) rotate() (old, current testCA) {
 	old = s.authority.ca
-	s.authority.ca = newCA(t, "certwire-ca", s.clock.Now(), 365*day)
+	s.authority.ca = newCA(s.authority.t, "certwire-ca", s.clock.Now(), 365*day)
 	return old, s.authority.ca
 }
 
@@ -78,35 +80,35 @@ func TestGate(t *testing.T) {
 	const refused, accepted = false, true
 
 	for sentence, tc := range map[string]struct {
-		story func(t *testing.T, s *stage)
+		story func(s *stage)
 		want  bool
 		says  string
 	}{
 		"while nothing is served, a leaf is taken at once": {
-			story: func(_ *testing.T, s *stage) { s.publish(mutatingKind, nil) },
+			story: func(s *stage) { s.publish(mutatingKind, nil) },
 			want:  accepted,
 		},
 		"a leaf from an unpublished CA is refused while an old one is served": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, _ := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, _ := s.rotate()
 				s.publish(mutatingKind, pemOf(old))
 			},
 			want: refused, says: "not in every caBundle of MutatingWebhookConfiguration/certwire",
 		},
 		"a leaf whose CA was published just now is refused": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, current := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, current := s.rotate()
 				s.publish(mutatingKind, pemOf(current, old))
 				s.clock.Step(10*time.Second - 1)
 			},
 			want: refused, says: "for less than 10s",
 		},
 		"a leaf whose CA was published long enough ago is accepted": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, current := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, current := s.rotate()
 				s.publish(mutatingKind, pemOf(current, old))
 				s.publish(validatingKind, pemOf(current, old))
 				s.clock.Step(10 * time.Second)
@@ -114,18 +116,18 @@ func TestGate(t *testing.T) {
 			want: accepted,
 		},
 		"one webhook of many without the CA is enough to refuse": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, current := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, current := s.rotate()
 				s.publish(mutatingKind, pemOf(current, old), pemOf(old))
 				s.clock.Step(time.Hour)
 			},
 			want: refused, says: "not in every caBundle of MutatingWebhookConfiguration/certwire",
 		},
 		"one configuration without the CA is enough to refuse": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, current := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, current := s.rotate()
 				s.publish(mutatingKind, pemOf(current, old))
 				s.publish(validatingKind, pemOf(old))
 				s.clock.Step(time.Hour)
@@ -133,8 +135,8 @@ func TestGate(t *testing.T) {
 			want: refused, says: "not in every caBundle of ValidatingWebhookConfiguration/certwire",
 		},
 		"a CA that was taken out and put back waits anew": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
+			story: func(s *stage) {
+				s.serve(7 * day)
 				s.publish(mutatingKind, pemOf(s.authority.ca))
 				s.clock.Step(time.Hour)
 				s.publish(mutatingKind, nil)
@@ -143,8 +145,8 @@ func TestGate(t *testing.T) {
 			want: refused, says: "for less than 10s",
 		},
 		"another change of the configuration does not start the wait anew": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
+			story: func(s *stage) {
+				s.serve(7 * day)
 				s.publish(mutatingKind, pemOf(s.authority.ca))
 				s.clock.Step(time.Hour)
 				s.publish(mutatingKind, pemOf(s.authority.ca), pemOf(s.authority.ca))
@@ -152,56 +154,56 @@ func TestGate(t *testing.T) {
 			want: accepted,
 		},
 		"a configuration that was deleted holds nothing up": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
+			story: func(s *stage) {
+				s.serve(7 * day)
 				s.publish(mutatingKind, nil)
 				s.published.forget(configuration{kind: mutatingKind, name: "certwire"})
 			},
 			want: accepted,
 		},
 		"an old leaf that is about to end gives way to one that cannot be verified yet": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, _ := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, _ := s.rotate()
 				s.publish(mutatingKind, pemOf(old))
 				s.clock.Step(7*day - time.Hour)
 			},
 			want: accepted,
 		},
 		"an old leaf with more than an hour left does not": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
-				old, _ := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(7 * day)
+				old, _ := s.rotate()
 				s.publish(mutatingKind, pemOf(old))
 				s.clock.Step(7*day - time.Hour - time.Second)
 			},
 			want: refused, says: "not in every caBundle",
 		},
 		"of a short life, the last tenth counts": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 10*time.Minute)
-				old, _ := s.rotate(t)
+			story: func(s *stage) {
+				s.serve(10 * time.Minute)
+				old, _ := s.rotate()
 				s.publish(mutatingKind, pemOf(old))
 				s.clock.Step(9*time.Minute - time.Second)
 			},
 			want: refused, says: "not in every caBundle",
 		},
 		"while the configurations have not been read, nothing replaces what is served": {
-			story: func(t *testing.T, s *stage) {
-				s.served = s.authority.ca.leaf(t, epoch, 7*day)
+			story: func(s *stage) {
+				s.serve(7 * day)
 				s.published.synced = func() bool { return false }
 			},
 			want: refused, says: "have not been read",
 		},
 		"what the authority cannot sign is not signed": {
-			story: func(_ *testing.T, s *stage) { s.authority.err = errors.New("no CA") },
+			story: func(s *stage) { s.authority.err = errors.New("no CA") },
 			want:  refused, says: "no CA",
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			tc.story(t, s)
+			tc.story(s)
 			leaf, err := s.gate.Sign(&x509.Certificate{})
 			if got := err == nil; got != tc.want {
 				t.Fatalf("accepted: %t, want %t (%v)", got, tc.want, err)
@@ -219,8 +221,8 @@ func TestGate(t *testing.T) {
 func TestGateLogsEachReasonOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.served = s.authority.ca.leaf(t, epoch, 7*day)
-	old, current := s.rotate(t)
+	s.serve(7 * day)
+	old, current := s.rotate()
 	s.publish(mutatingKind, pemOf(old))
 	for range 5 {
 		s.clock.Step(time.Second)
