@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/certwire/certwire/test/harness"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run sets everything up, measures, and takes everything down again.
+func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
+	o, err := parseOptions(args, progress)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "certwire-bench-")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	log, err := os.Create(filepath.Join(folder, "replicas.log"))
+	if err != nil {
+		return fmt.Errorf("making a log: %w", err)
+	}
+	defer log.Close()
+	// Only the API server's work is measured, and the controllers would go on with that of the workloads for minutes.
+	cluster, err := harness.Start(ctx, progress, "--controller-manager-arg="+
+		"--controllers=*,-deployment-controller,-replicaset-controller,-statefulset-controller,-daemonset-controller")
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
+	b := &bench{options: o, cluster: cluster, out: out, progress: progress, log: log, folder: folder, started: time.Now()}
+	defer func() {
+		err = errors.Join(err, b.takeDown(context.WithoutCancel(ctx)))
+		if text, readErr := os.ReadFile(log.Name()); err != nil && readErr == nil {
+			fmt.Fprintf(progress, "--- the replicas' log, last part\n%s\n", text[max(0, len(text)-5_000):])
+		}
+	}()
+	if err := b.setUp(ctx); err != nil {
+		return err
+	}
+	return b.measure(ctx)
+}
+
+// measure lets the cluster grow step by step and measures at each.
+func (b *bench) measure(ctx context.Context) error {
+	b.conditions("before")
+	for _, total := range b.options.certificates {
+		if err := b.grow(ctx, total); err != nil {
+			return err
+		}
+		if err := b.latency(ctx, total); err != nil {
+			return err
+		}
+		if total == smallCluster.certificates && b.options.memory {
+			if err := b.memory(ctx, smallCluster); err != nil {
+				return err
+			}
+		}
+	}
+	if b.options.crowded > 0 {
+		if err := b.crowd(ctx); err != nil {
+			return err
+		}
+	}
+	b.flat()
+	if err := b.calls(ctx); err != nil {
+		return err
+	}
+	if b.options.full && b.options.memory {
+		if err := b.grow(ctx, largeCluster.certificates); err != nil {
+			return err
+		}
+		if err := b.memory(ctx, largeCluster); err != nil {
+			return err
+		}
+	}
+	b.conditions("after")
+	return nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// options are the command's flags.
+type options struct {
+	// sequential and concurrent are samples for each contender and object.
+	sequential, concurrent int
+	workers                int
+	// certificates are the steps in which the cluster grows.
+	certificates []int
+	// crowded is how many Certificates the last step puts into the object's own namespace; 0 leaves it out.
+	crowded int
+	memory  bool
+	full    bool
+	idle    time.Duration
+}
+
+func parseOptions(args []string, usage io.Writer) (*options, error) {
+	o := &options{}
+	var quick, noMemory bool
+	var steps string
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(usage)
+	f.BoolVar(&quick, "quick", false, "few samples, up to 1,000 Certificates, no memory unless --memory is given: about two minutes")
+	f.BoolVar(&o.full, "full", false, "memory with 10,000 Certificates and 50,000 workloads, too; creating them takes minutes")
+	f.BoolVar(&o.memory, "memory", false, "measure memory (the default without --quick)")
+	f.BoolVar(&noMemory, "no-memory", false, "measure latency alone")
+	f.IntVar(&o.sequential, "samples", 300, "samples for each contender and object, one request at a time; 0 for none")
+	f.IntVar(&o.concurrent, "concurrent-samples", 640, "the same with --workers requests at a time; 0 for none")
+	f.IntVar(&o.workers, "workers", 16, "requests at a time in the concurrent part")
+	f.StringVar(&steps, "certificates", "10,1000,10000", "numbers of Certificates in the cluster, ascending")
+	f.IntVar(&o.crowded, "crowded", 1000, "at the end, this many Certificates in the object's own namespace; 0 for none")
+	f.DurationVar(&o.idle, "idle", 30*time.Second, "how long a replica idles before its memory is read again")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if quick {
+		for name, set := range map[string]func(){
+			"samples":            func() { o.sequential = 100 },
+			"concurrent-samples": func() { o.concurrent = 192 },
+			"certificates":       func() { steps = "10,1000" },
+			"crowded":            func() { o.crowded = 0 },
+		} {
+			if !given[name] {
+				set()
+			}
+		}
+	}
+	o.memory = (o.memory || !quick || o.full) && !noMemory
+	for text := range strings.SplitSeq(steps, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 1 || (len(o.certificates) > 0 && n <= o.certificates[len(o.certificates)-1]) {
+			return nil, fmt.Errorf("--certificates must be positive numbers in ascending order, got %q", steps)
+		}
+		o.certificates = append(o.certificates, n)
+	}
+	if f.NArg() > 0 || o.sequential < 0 || o.concurrent < 0 || o.workers < 1 || o.crowded < 0 {
+		return nil, errors.New("there are only flags, and no number is negative; see --help")
+	}
+	return o, nil
+}
