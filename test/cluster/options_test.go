@@ -74,7 +74,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	if code := run([]string{"--help"}, strings.NewReader(""), &stdout, &stderr); code != exitOK {
 		t.Fatalf("the exit code is %d: %s", code, stderr.String())
 	}
-	for _, line := range strings.Split(stdout.String(), "\n") {
+	for line := range strings.SplitSeq(stdout.String(), "\n") {
 		name, isFlag := strings.CutPrefix(line, "  --")
 		if !isFlag {
 			continue
