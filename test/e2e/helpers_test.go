@@ -91,7 +91,7 @@ func refused(t *testing.T, namespace, text string, flags ...string) string {
 // eventually waits for a condition; the limit only says when to stop hoping.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !condition() {
