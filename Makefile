@@ -30,7 +30,7 @@ test: lint control-plane ## lint, fuzz a little, and run every test, those on a 
 	  done; \
 	done
 	go test ./certs/... ./cmd/... ./pkg/...
-	go test -p 1 -timeout 40m ./test/...
+	go test -p 1 -timeout 40m ./test/demo ./test/e2e
 
 .PHONY: control-plane
 control-plane: ## build etcd, the API server and kubectl for the tests (minutes the first time)
