@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/certwire/certwire/test/harness"
 )
 
 // calls compares how often the webhooks were called with how often they had to be. Dry runs are the benchmark's alone.
@@ -27,8 +29,10 @@ func (b *bench) calls(ctx context.Context) error {
 		return fmt.Errorf("certwire was called %d times, want %d: the API server could not reach it and let objects pass", answered, due)
 	}
 	want := 0
-	for _, n := range b.sent[noopWebhook] {
-		want += n
+	for _, c := range []contender{noopWebhook, constantPatch} {
+		for _, n := range b.sent[c] {
+			want += n
+		}
 	}
 	if got := b.noop.stop(); got != want {
 		return fmt.Errorf("the no-op was called %d times, want %d", got, want)
@@ -38,19 +42,13 @@ func (b *bench) calls(ctx context.Context) error {
 
 // decisions reads certwire_decisions_total of dry runs, by reason.
 func (b *bench) decisions(ctx context.Context) (map[string]int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.certwire.Replicas[0].Metrics+"/metrics", nil)
+	raw, err := metricsOf(ctx, b.certwire.Replicas[0])
 	if err != nil {
-		return nil, fmt.Errorf("asking for metrics: %w", err)
+		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("asking for metrics: %w", err)
-	}
-	defer response.Body.Close()
 	reasons := map[string]int{}
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		series, value, _ := strings.Cut(lines.Text(), "} ")
+	for line := range strings.Lines(string(raw)) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
 		labels, ok := strings.CutPrefix(series, "certwire_decisions_total{")
 		if !ok || !strings.Contains(labels, `hook="reload"`) || !strings.Contains(labels, `dry_run="true"`) {
 			continue
@@ -63,5 +61,22 @@ func (b *bench) decisions(ctx context.Context) (map[string]int, error) {
 		}
 		reasons[reason] += int(n)
 	}
-	return reasons, lines.Err()
+	return reasons, nil
+}
+
+func metricsOf(ctx context.Context, r *harness.Replica) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Metrics+"/metrics", nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking for metrics: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking for metrics: %w", err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("reading metrics: %w", err)
+	}
+	return raw, nil
 }

@@ -72,7 +72,7 @@ func (b *bench) fill(ctx context.Context, spread, own int) error {
 			certificate = fmt.Sprintf("own-%d", b.filling.own)
 		}
 		for _, c := range contenders {
-			if c.annotates() {
+			if c.looksUp() {
 				g.Go(func() error { return b.certificate(inner, c.namespace(), certificate) })
 			}
 		}
@@ -133,7 +133,7 @@ func (b *bench) known(ctx context.Context) error {
 	b.filling.markers++
 	marker := fmt.Sprintf("marker-%d", b.filling.markers)
 	for _, c := range contenders {
-		if !c.annotates() {
+		if !c.looksUp() {
 			continue
 		}
 		if err := b.certificate(ctx, c.namespace(), marker); err != nil {

@@ -4,12 +4,17 @@
 //	go run ./test/bench --quick    about two
 //	go run ./test/bench --full     with 10,000 Certificates and 50,000 workloads in memory, too
 //
-// Latency is that of server-side dry-run creates of a 6 KB Deployment, in one namespace for each contender: no webhook, a
-// controller-runtime webhook that does nothing (folder noop), a MutatingAdmissionPolicy that looks the Secret up among the
-// namespace's Certificates (objects/policy.yaml), and certwire with its manifests. Contenders take turns at random within
-// one run and every answer is checked, so that ratios hold on a machine that does other things, too; "added" is what a
-// contender needs more than no webhook at all. Both webhooks are called straight on loopback, over HTTP/1.1, as the API
-// server calls Services.
+// Latency is that of server-side dry-run creates of a 6 KB Deployment, in one namespace for each contender:
+//
+//   - no webhook;
+//   - a controller-runtime webhook that does nothing (folder noop);
+//   - the same with the right patch as its answer to everything, which tells what the API server itself needs for a patch;
+//   - a MutatingAdmissionPolicy that looks the Secret up among the namespace's Certificates (objects/policy.yaml);
+//   - certwire with its manifests.
+//
+// Contenders take turns at random within one run and every answer is checked, so that ratios hold on a machine that does
+// other things, too; "+" is what a contender needs more than no webhook at all. Webhooks are called straight on loopback,
+// over HTTP/1.1, as the API server calls Services.
 //
 // Memory is that of a fresh replica with its ServiceAccount's permissions and the manifests' memory limit as GOMEMLIMIT.
 //

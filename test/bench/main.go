@@ -83,9 +83,6 @@ func (b *bench) measure(ctx context.Context) error {
 		}
 	}
 	b.flat()
-	if err := b.calls(ctx); err != nil {
-		return err
-	}
 	if b.options.full && b.options.memory {
 		if err := b.grow(ctx, largeCluster.certificates); err != nil {
 			return err
@@ -95,5 +92,5 @@ func (b *bench) measure(ctx context.Context) error {
 		}
 	}
 	b.conditions("after")
-	return nil
+	return b.calls(ctx)
 }

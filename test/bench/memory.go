@@ -63,9 +63,9 @@ func (b *bench) memory(ctx context.Context, s size) error {
 		verdict = fmt.Sprintf("; target within %s: %s", s.ready, met(ready <= s.ready))
 	}
 	b.say("ready %.2f s after its start%s\n", ready.Seconds(), verdict)
-	row := "| %-36s | %12s | %12s | %s"
-	b.say(row, "process", "VmRSS MiB", "VmHWM MiB", "")
-	b.say("|%s|%s|%s|", dashes(38), dashes(14), dashes(14))
+	row := "| %-36s | %9s | %9s | %14s | %s"
+	b.say(row, "process", "VmRSS MiB", "VmHWM MiB", "anonymous MiB", "")
+	b.say("|%s|%s|%s|%s|", dashes(38), dashes(11), dashes(11), dashes(16))
 	show := func(what string, pid int, judged bool) error {
 		m, err := readMemory(pid)
 		if err != nil {
@@ -76,7 +76,7 @@ func (b *bench) memory(ctx context.Context, s size) error {
 			verdict = fmt.Sprintf("target under %d MiB: resident %s, peak %s", s.limitMiB,
 				met(m.resident < float64(s.limitMiB)), met(m.peak < float64(s.limitMiB)))
 		}
-		b.say(row, what, fmt.Sprintf("%.1f", m.resident), fmt.Sprintf("%.1f", m.peak), verdict)
+		b.say(row, what, fmt.Sprintf("%.1f", m.resident), fmt.Sprintf("%.1f", m.peak), fmt.Sprintf("%.1f", m.anonymous), verdict)
 		return nil
 	}
 	if err := show("certwire, just ready", replica.PID(), true); err != nil {
@@ -95,14 +95,35 @@ func (b *bench) memory(ctx context.Context, s size) error {
 	if err := show("certwire, the replica that leads", b.certwire.Replicas[0].PID(), false); err != nil {
 		return err
 	}
-	if b.noop.input == nil {
-		return nil // it has ended
+	if err := show("no-op webhook", b.noop.command.Process.Pid, false); err != nil {
+		return err
 	}
-	return show("no-op webhook", b.noop.command.Process.Pid, false)
+	return b.heap(ctx, replica)
 }
 
-// processMemory is in MiB.
-type processMemory struct{ resident, peak float64 }
+// heap prints how the Go runtime sees it.
+func (b *bench) heap(ctx context.Context, r *harness.Replica) error {
+	raw, err := metricsOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for line := range strings.Lines(string(raw)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		kind, ok := strings.CutPrefix(key, "go_memstats_")
+		if !ok || !strings.HasSuffix(kind, "_bytes") {
+			continue
+		}
+		if n, err := strconv.ParseFloat(value, 64); err == nil && n >= 1<<20 {
+			parts = append(parts, fmt.Sprintf("%s %.1f", strings.TrimSuffix(kind, "_bytes"), n/(1<<20)))
+		}
+	}
+	b.say("\nThe Go runtime of the first, in MiB: %s", strings.Join(parts, ", "))
+	return nil
+}
+
+// processMemory is in MiB. What is resident but not anonymous is the program's own file, which replicas on a node share.
+type processMemory struct{ resident, peak, anonymous float64 }
 
 func readMemory(pid int) (processMemory, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -120,6 +141,8 @@ func readMemory(pid int) (processMemory, error) {
 			m.resident = kib / 1024
 		case key == "VmHWM":
 			m.peak = kib / 1024
+		case key == "RssAnon":
+			m.anonymous = kib / 1024
 		}
 	}
 	return m, nil

@@ -33,8 +33,8 @@ func (b *bench) conditions(when string) {
 		time.Since(b.started).Round(time.Second), runtime.Version())
 }
 
-// table prints one set of samples. Steps below zero are not compared with each other.
-func (b *bench) table(title string, s samples, step int) {
+// table prints one set of samples, which were taken in blocks. Steps below one are not compared with each other.
+func (b *bench) table(title string, s samples, block, step int) {
 	b.say("\n### %s\n", title)
 	row := "| %-23s | %-22s | %8s | %8s | %9s | %9s | %-19s | %9s | %s"
 	b.say(row, "object", "contender", "p50 ms", "p99 ms", "+p50 ms", "+p99 ms", "+p50 / no-op (95 %)", "+p99 / no", "")
@@ -43,6 +43,9 @@ func (b *bench) table(title string, s samples, step int) {
 		floor := timingOf(s[pair{noWebhook, o}])
 		noop := timingOf(s[pair{noopWebhook, o}]).minus(floor)
 		for _, c := range contenders {
+			if len(s[pair{c, o}]) == 0 {
+				continue
+			}
 			total := timingOf(s[pair{c, o}])
 			if c == noWebhook {
 				b.say(row, o, c.title(), ms(total.p50), ms(total.p99), "", "", "", "", "")
@@ -51,7 +54,7 @@ func (b *bench) table(title string, s samples, step int) {
 			more := total.minus(floor)
 			times, tail, verdict := "1", "1", ""
 			if c != noopWebhook {
-				low, high := interval(s[pair{c, o}], s[pair{noopWebhook, o}], s[pair{noWebhook, o}])
+				low, high := interval(s[pair{c, o}], s[pair{noopWebhook, o}], s[pair{noWebhook, o}], block)
 				times = fmt.Sprintf("%s (%.2f to %.2f)", ratioText(more.p50, noop.p50), low, high)
 				tail = ratioText(more.p99, noop.p99)
 				verdict = judge(o, more, noop, low, high)

@@ -43,7 +43,7 @@ type bench struct {
 
 	// added is certwire's added median latency of the object that needs the annotation, by step.
 	added []added
-	// sent counts the requests of certwire's and the no-op's namespaces, by object.
+	// sent counts the requests that the webhooks may be called for, by object.
 	sent map[contender]map[object]int
 }
 
@@ -58,7 +58,7 @@ const (
 var policyYAML string
 
 func (b *bench) setUp(ctx context.Context) error {
-	b.sent = map[contender]map[object]int{noopWebhook: {}, certwire: {}}
+	b.sent = map[contender]map[object]int{noopWebhook: {}, constantPatch: {}, certwire: {}}
 	if _, err := b.cluster.Client.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, "certwire", metav1.GetOptions{}); err == nil {
 		return errors.New("this cluster has certwire already; the benchmark needs one to spare")
 	}
@@ -154,11 +154,11 @@ func (b *bench) namespace(ctx context.Context, namespace string, labels map[stri
 
 func (b *bench) registerNoop(ctx context.Context) error {
 	scope := admissionregistrationv1.NamespacedScope
-	_, err := b.cluster.Client.AdmissionregistrationV1().MutatingWebhookConfigurations().Create(ctx, &admissionregistrationv1.MutatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Webhooks: []admissionregistrationv1.MutatingWebhook{{
-			Name:         "noop.bench.certwire.dev",
-			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: &b.noop.url, CABundle: b.noop.ca},
+	configuration := &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	for _, c := range []contender{noopWebhook, constantPatch} {
+		configuration.Webhooks = append(configuration.Webhooks, admissionregistrationv1.MutatingWebhook{
+			Name:         string(c) + ".bench.certwire.dev",
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: new(b.noop.url + "/" + string(c)), CABundle: b.noop.ca},
 			Rules: []admissionregistrationv1.RuleWithOperations{{
 				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
 				Rule: admissionregistrationv1.Rule{
@@ -166,14 +166,15 @@ func (b *bench) registerNoop(ctx context.Context) error {
 					Resources: []string{"deployments", "statefulsets", "daemonsets"}, Scope: &scope,
 				},
 			}},
-			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{contenderLabel: string(noopWebhook)}},
+			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{contenderLabel: string(c)}},
 			FailurePolicy:           ptr.To(admissionregistrationv1.Fail),
 			ReinvocationPolicy:      ptr.To(admissionregistrationv1.IfNeededReinvocationPolicy),
 			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
 			TimeoutSeconds:          ptr.To[int32](3),
 			AdmissionReviewVersions: []string{"v1"},
-		}},
-	}, metav1.CreateOptions{})
+		})
+	}
+	_, err := b.cluster.Client.AdmissionregistrationV1().MutatingWebhookConfigurations().Create(ctx, configuration, metav1.CreateOptions{})
 	if err != nil {
 		return fmt.Errorf("registering the no-op: %w", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -29,23 +30,31 @@ func ratio(a, b time.Duration) float64 {
 	return float64(a) / float64(b)
 }
 
-// interval is where 95 in 100 of the ratios of added medians lie when the samples are drawn again from themselves.
-func interval(of, noop, floor []time.Duration) (low, high float64) {
+// interval is where 95 in 100 of the ratios of added medians lie when the samples are drawn again from themselves, in
+// blocks of those that were taken together and share their moment's noise. Infinity means that the no-op's own is lost.
+func interval(of, noop, floor []time.Duration, block int) (low, high float64) {
 	const draws = 400
 	ratios := make([]float64, 0, draws)
-	scratch := make([]time.Duration, max(len(of), len(noop), len(floor)))
-	median := func(s []time.Duration) time.Duration {
-		drawn := scratch[:len(s)]
-		for i := range drawn {
-			drawn[i] = s[rand.IntN(len(s))]
-		}
-		slices.Sort(drawn)
-		return quantile(drawn, 0.5)
-	}
 	for range draws {
-		f := median(floor)
-		ratios = append(ratios, ratio(median(of)-f, median(noop)-f))
+		f := redrawn(floor, block)
+		more, less := redrawn(of, block)-f, redrawn(noop, block)-f
+		if less <= 0 {
+			ratios = append(ratios, math.Inf(1))
+			continue
+		}
+		ratios = append(ratios, ratio(more, less))
 	}
 	slices.Sort(ratios)
 	return ratios[draws/40], ratios[draws-1-draws/40]
+}
+
+// redrawn is the median of samples drawn again from themselves.
+func redrawn(s []time.Duration, block int) time.Duration {
+	drawn := make([]time.Duration, 0, len(s)+block)
+	for len(drawn) < len(s) {
+		at := rand.IntN((len(s)+block-1)/block) * block
+		drawn = append(drawn, s[at:min(at+block, len(s))]...)
+	}
+	slices.Sort(drawn)
+	return quantile(drawn, 0.5)
 }

@@ -1,5 +1,5 @@
 // Command noop is the floor that certwire is held against: controller-runtime's webhook server with a handler that allows
-// everything. It prints a line with its address and its CA, serves until standard input is closed, and then prints how
+// everything, and beside it one that answers with the same patch to everything. It prints a line with its address and its CA, serves until standard input is closed, and then prints how
 // often it was called.
 package main
 
@@ -15,11 +15,15 @@ import (
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
+	"gomodules.xyz/jsonpatch/v2"
 	"k8s.io/client-go/util/cert"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
+
+// constant is what certwire would add to the benchmark's Deployment, its status aside.
+var constant = jsonpatch.NewOperation("add", "/metadata/annotations/secret.reloader.stakater.com~1reload", "bench-tls")
 
 func main() {
 	if err := run(context.Background(), os.Args[1:]); err != nil {
@@ -55,10 +59,14 @@ func run(ctx context.Context, args []string) error {
 		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
 	}}})
 	var calls atomic.Int64
-	server.Register("/noop", &admission.Webhook{Handler: admission.HandlerFunc(func(context.Context, admission.Request) admission.Response {
-		calls.Add(1)
-		return admission.Allowed("")
-	})})
+	answer := func(r func() admission.Response) *admission.Webhook {
+		return &admission.Webhook{Handler: admission.HandlerFunc(func(context.Context, admission.Request) admission.Response {
+			calls.Add(1)
+			return r()
+		})}
+	}
+	server.Register("/noop", answer(func() admission.Response { return admission.Allowed("") }))
+	server.Register("/constant", answer(func() admission.Response { return admission.Patched("", constant) }))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -66,6 +74,6 @@ func run(ctx context.Context, args []string) error {
 		fmt.Println(calls.Load())
 		stop()
 	}()
-	fmt.Println("https://"+args[0]+"/noop", base64.StdEncoding.EncodeToString(ca))
+	fmt.Println("https://"+args[0], base64.StdEncoding.EncodeToString(ca))
 	return server.Start(ctx)
 }
