@@ -23,6 +23,7 @@ type leader struct {
 	namespace string
 	log       logr.Logger
 	tasks     []func(context.Context)
+	leading   sync.Mutex
 }
 
 // Start returns nil when the context ends.
@@ -52,6 +53,9 @@ func (l *leader) Start(ctx context.Context) error {
 
 // lead runs the tasks until the context ends: the lease is lost, or the process stops.
 func (l *leader) lead(ctx context.Context) {
+	// The elector does not wait for this to return before it stands for election again.
+	l.leading.Lock()
+	defer l.leading.Unlock()
 	l.log.Info("Leading")
 	var running sync.WaitGroup
 	for _, task := range l.tasks {

@@ -53,6 +53,9 @@ func (s *server) reconfigured(now *config.Settings, err error) {
 	}
 	configGood.Store(1)
 	s.log.Info("The configuration has changed", "configHash", now.Hash)
+	for _, key := range s.inventory.Interesting() {
+		s.adopter.Add(key) // adoption may have been switched on
+	}
 }
 
 var objectsDesc = prometheus.NewDesc("certwire_objects", "Objects in the inventory.", []string{"kind"}, nil)

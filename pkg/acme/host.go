@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
 // ErrNoHost is returned by [Host] for a URL that names no host, such as one without a scheme.
@@ -20,15 +22,20 @@ func Host(directory string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the ACME directory URL: %w", err)
 	}
-	name := strings.ToLower(strings.TrimRight(u.Hostname(), "."))
+	name := u.Hostname()
+	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
+		name = ascii // as Go's HTTP client, and so cert-manager's, spells a host before it looks it up
+	}
+	name = strings.ToLower(strings.TrimRight(name, "."))
 	if name == "" {
 		return "", ErrNoHost
 	}
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}
-	if port := u.Port(); port != "" && port != "443" {
-		return name + ":" + port, nil
+	port := strings.TrimLeft(u.Port(), "0")
+	if port == "" || port == "443" {
+		return name, nil
 	}
-	return name, nil
+	return name + ":" + port, nil
 }

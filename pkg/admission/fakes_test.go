@@ -57,8 +57,10 @@ func (c cluster) Issuer(_ string, ref policy.IssuerRef, _ acme.Directories) poli
 	return i
 }
 func (c cluster) StagingIssuer(string, string, acme.Directories) *policy.Issuer { return nil }
-func (c cluster) DueRenewal(string, string, policy.IssuerRef, time.Time) bool   { return c.renewal }
-func (c cluster) NamespacesUsing(policy.IssuerRef) []string                     { return []string{"a"} }
+func (c cluster) DueRenewal(string, policy.Renewal, acme.Directories, time.Time) bool {
+	return c.renewal
+}
+func (c cluster) NamespacesUsing(policy.IssuerRef) []string { return []string{"a"} }
 func (c cluster) MayBreakGlass(context.Context, Requester, string, policy.RuleName) (bool, error) {
 	return false, errors.New("away")
 }

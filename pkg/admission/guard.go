@@ -21,8 +21,8 @@ type Issuance interface {
 	Issuer(namespace string, ref policy.IssuerRef, directories acme.Directories) policy.Issuer
 	// StagingIssuer returns an issuer with a staging directory in reach of the namespace, rather of the given CA.
 	StagingIssuer(namespace, ca string, directories acme.Directories) *policy.Issuer
-	// DueRenewal reports whether an order for this Certificate now is a renewal at its time.
-	DueRenewal(namespace, certificate string, issuer policy.IssuerRef, now time.Time) bool
+	// DueRenewal reports whether an Order renews, at its time, what the same CA issued before.
+	DueRenewal(namespace string, order policy.Renewal, directories acme.Directories, now time.Time) bool
 	// NamespacesUsing returns the namespaces with Certificates from an issuer, sorted.
 	NamespacesUsing(issuer policy.IssuerRef) []string
 }
@@ -142,7 +142,10 @@ func (h *Guard) gather(facts *policy.Request, labels map[string]string, settings
 	if !facts.Environment.Production {
 		facts.Staging = h.Issuance.StagingIssuer(facts.Namespace, facts.Issuer.Directory.CA, settings.Directories)
 		if o.Kind == policy.Order {
-			facts.DueRenewal = h.Issuance.DueRenewal(facts.Namespace, o.Annotations[policy.CertificateNameKey], *o.Issuer, h.Now())
+			facts.DueRenewal = h.Issuance.DueRenewal(facts.Namespace, policy.Renewal{
+				Certificate: o.Annotations[policy.CertificateNameKey], Issuer: *o.Issuer,
+				Directory: facts.Issuer.Directory, Names: o.Identifiers(),
+			}, settings.Directories, h.Now())
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (h *Reload) answer(r *request[mutate.Workload], plan mutate.Plan) Response 
 	switch {
 	case len(patch) > 0:
 		verdict = "patch"
-	case len(plan.Standing) > 0:
+	case len(plan.Warnings) > 0:
 		verdict = "warn"
 	}
 	h.Recorder.Decision(h.Name(), verdict, string(plan.Reason), r.Operation, r.DryRun)
@@ -77,9 +77,9 @@ func (h *Reload) answer(r *request[mutate.Workload], plan mutate.Plan) Response 
 	}
 	audit := map[string]string{"reload": string(plan.Reason)}
 	if len(patch) == 0 {
-		return allowed(r.UID, audit, plan.Standing...)
+		return allowed(r.UID, audit, plan.Warnings...)
 	}
-	return patched(r.UID, patch, audit, append(plan.Standing, plan.Warnings...))
+	return patched(r.UID, patch, audit, plan.Warnings)
 }
 
 // Failed implements [Reviewer]: open. The workload is admitted as it is, and adoption brings it in later.

@@ -86,7 +86,7 @@ func (a *Adopter) Run(ctx context.Context) {
 	q := workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[inventory.WorkloadKey](200*time.Millisecond, 5*time.Minute))
 	a.queue.Store(&q)
-	defer a.queue.Store(nil)
+	defer a.queue.CompareAndSwap(&q, nil) // not another run's
 	for _, key := range a.Cluster.Interesting() {
 		q.Add(key)
 	}
@@ -95,7 +95,7 @@ func (a *Adopter) Run(ctx context.Context) {
 	w := &worker{Adopter: a, queue: q, limiter: rate.NewLimiter(1, 1), rounds: newRounds()}
 	for {
 		key, shutdown := q.Get()
-		if shutdown {
+		if shutdown || ctx.Err() != nil { // a queue that shuts down still hands out what is in it
 			return
 		}
 		w.handle(ctx, key)
@@ -141,7 +141,7 @@ func (w *worker) handle(ctx context.Context, key inventory.WorkloadKey) {
 		w.Log.Info("Somebody keeps removing the reload annotation; left alone for a while",
 			"kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "for", contestedFor.String())
 		w.queue.Forget(key)
-		w.queue.AddAfter(key, contestedFor)
+		w.queue.AddAfter(key, contestedFor+time.Second)
 	default:
 		w.Log.Error(err, "A workload could not be brought in, trying again later",
 			"kind", key.Kind, "namespace", key.Namespace, "name", key.Name)
@@ -178,8 +178,14 @@ func (w *worker) reconcile(ctx context.Context, key inventory.WorkloadKey) (Outc
 	if len(changes) == 0 {
 		return "", nil
 	}
-	if !w.rounds.another(string(workload.UID), time.Now()) {
+	if w.leaveToAdmission(workload, changes) {
+		return "", nil
+	}
+	switch contested, fresh := w.rounds.contested(string(workload.UID), time.Now()); {
+	case fresh:
 		return Contested, errContested
+	case contested:
+		return "", nil
 	}
 	w.limiter.SetLimit(rate.Limit(settings.Adoption.WritesPerSecond))
 	w.limiter.SetBurst(settings.Adoption.Burst)
@@ -197,16 +203,35 @@ func (w *worker) write(ctx context.Context, workload *inventory.Workload, plan m
 	case apierrors.IsNotFound(err):
 		return "", nil
 	case apierrors.IsConflict(err):
-		w.rounds.takeBack(string(workload.UID))
 		return Conflict, err
 	default:
 		return Failed, fmt.Errorf("annotating %s %s/%s: %w", key.Kind, key.Namespace, key.Name, err)
 	}
+	w.rounds.wrote(string(workload.UID), time.Now())
 	outcome := Undone
 	if plan.Method == mutate.MethodAnnotation {
 		outcome = Adopted
 	}
 	w.Log.Info("Changed a workload's annotations", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name,
-		"outcome", string(outcome), "reason", string(plan.Reason), "secrets", plan.Secrets)
+		"outcome", string(outcome), "reason", string(plan.Reason), "secrets", plan.Secrets, "warnings", plan.Warnings)
 	return outcome, nil
+}
+
+// leaveToAdmission is true for a workload that adoption must not write to, because it could take something away. The
+// hook, which sees the whole object and writes as the user does, decides at the workload's next change.
+func (w *worker) leaveToAdmission(workload *inventory.Workload, changes map[string]*string) bool {
+	why := ""
+	if workload.Blind(w.Cluster.Reloader().Keys) {
+		why = "an annotation of Reloader's is too long for the cache"
+	}
+	for key := range changes {
+		if workload.Applied(key) {
+			why = "the user owns an annotation by server-side apply, and their next apply would conflict"
+		}
+	}
+	if why != "" {
+		w.Log.V(1).Info("Left to the workload's next change", "kind", workload.Kind, "namespace", workload.Namespace,
+			"name", workload.ObjectMeta.Name, "reason", why)
+	}
+	return why != ""
 }

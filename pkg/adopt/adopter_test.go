@@ -28,6 +28,7 @@ type world struct {
 	label       string
 	prune       bool  // an operator takes every annotation away again
 	err         error // the next write's
+	failing     int   // how often that fails, beyond the first time
 	writes      int
 	outcomes    chan Outcome
 	again       func(inventory.WorkloadKey)
@@ -72,7 +73,9 @@ func (w *world) Annotate(_ context.Context, key inventory.WorkloadKey, version s
 		return errors.New("a write without the version that it was decided on")
 	}
 	if err := w.err; err != nil {
-		w.err = nil
+		if w.failing--; w.failing <= 0 {
+			w.err = nil
+		}
 		return err
 	}
 	w.writes++
@@ -212,6 +215,18 @@ func TestItGivesInToAnOperatorThatPrunes(t *testing.T) {
 	}
 }
 
+// TestTroubleIsNoFight fails more writes than a fight has: the workload is tried again and not left alone.
+func TestTroubleIsNoFight(t *testing.T) {
+	t.Parallel()
+	w := &world{ready: true, label: "auto", err: errors.New("away"), failing: maxRounds + 1}
+	stop := start(t, adopter(t, w))
+	for range maxRounds + 1 {
+		w.next(t, Failed)
+	}
+	w.next(t, Adopted)
+	stop()
+}
+
 func TestItLeavesExcludedNamespacesAlone(t *testing.T) {
 	t.Parallel()
 	w := &world{ready: true, label: "auto"}
@@ -230,20 +245,31 @@ func TestRounds(t *testing.T) {
 	now := time.Unix(0, 0)
 	r := newRounds()
 	for range maxRounds {
-		if !r.another("a", now) {
+		if contested, _ := r.contested("a", now); contested {
 			t.Fatal("stopped too early")
 		}
+		r.wrote("a", now)
 	}
-	if r.another("a", now) {
+	if contested, fresh := r.contested("a", now); !contested || !fresh {
 		t.Error("never stops")
 	}
-	if !r.another("a", now.Add(roundsWindow+time.Second)) {
+	if contested, fresh := r.contested("a", now.Add(roundsWindow+time.Second)); !contested || fresh {
+		t.Error("is not left alone for long, or is reported again and again")
+	}
+	if contested, _ := r.contested("a", now.Add(contestedFor+time.Second)); contested {
 		t.Error("never begins again")
 	}
-	for i := range maxTracked + 10 {
-		r.another(time.Unix(int64(i), 0).String(), now.Add(time.Duration(i)))
+	for range maxRounds {
+		r.wrote("slow", now)
+		now = now.Add(roundsWindow)
 	}
-	if len(r.writes) > maxTracked {
-		t.Errorf("%d workloads tracked", len(r.writes))
+	if contested, _ := r.contested("slow", now); contested {
+		t.Error("writes that are far apart count as a fight")
+	}
+	for i := range maxTracked + 10 {
+		r.wrote(time.Unix(int64(i), 0).String(), now.Add(time.Duration(i)))
+	}
+	if len(r.tracked) > maxTracked {
+		t.Errorf("%d workloads tracked", len(r.tracked))
 	}
 }

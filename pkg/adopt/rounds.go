@@ -13,46 +13,61 @@ const (
 )
 
 // rounds counts the writes to each workload, so that certwire and an operator that prunes unknown annotations never
-// chase each other for long (stakater/Reloader issue 351 is one such operator). Not safe for concurrent use.
-type rounds struct{ writes map[string][]time.Time }
+// chase each other for long (stakater/Reloader issue 351 is one such operator). Only writes that happened count. Not
+// safe for concurrent use.
+type rounds struct{ tracked map[string]*track }
 
-func newRounds() *rounds { return &rounds{writes: map[string][]time.Time{}} }
-
-// another notes a write now, or returns false when there were too many.
-func (r *rounds) another(uid string, now time.Time) bool {
-	recent := r.writes[uid]
-	for len(recent) > 0 && now.Sub(recent[0]) > roundsWindow {
-		recent = recent[1:]
-	}
-	if len(recent) >= maxRounds {
-		r.writes[uid] = recent
-		return false
-	}
-	if len(r.writes) >= maxTracked {
-		r.forgetOldest()
-	}
-	r.writes[uid] = append(recent, now)
-	return true
+// track is what is remembered of one workload.
+type track struct {
+	writes []time.Time
+	until  time.Time // contested until then
 }
 
-// takeBack forgets the last write: it did not happen.
-func (r *rounds) takeBack(uid string) {
-	if recent := r.writes[uid]; len(recent) > 0 {
-		r.writes[uid] = recent[:len(recent)-1]
+func newRounds() *rounds { return &rounds{tracked: map[string]*track{}} }
+
+// contested reports whether a workload is to be left alone now, and whether that has just become so.
+func (r *rounds) contested(uid string, now time.Time) (contested, fresh bool) {
+	t := r.tracked[uid]
+	if t == nil {
+		return false, false
 	}
+	if now.Before(t.until) {
+		return true, false
+	}
+	for len(t.writes) > 0 && now.Sub(t.writes[0]) > roundsWindow {
+		t.writes = t.writes[1:]
+	}
+	if len(t.writes) < maxRounds {
+		return false, false
+	}
+	t.writes, t.until = nil, now.Add(contestedFor)
+	return true, true
+}
+
+// wrote notes a write.
+func (r *rounds) wrote(uid string, now time.Time) {
+	t := r.tracked[uid]
+	if t == nil {
+		if len(r.tracked) >= maxTracked {
+			r.forgetOldest()
+		}
+		t = &track{}
+		r.tracked[uid] = t
+	}
+	t.writes = append(t.writes, now)
 }
 
 func (r *rounds) forgetOldest() {
 	var oldest string
 	var when time.Time
-	for uid, writes := range r.writes {
-		if len(writes) == 0 {
-			delete(r.writes, uid)
-			return
+	for uid, t := range r.tracked {
+		last := t.until
+		if len(t.writes) > 0 {
+			last = t.writes[len(t.writes)-1]
 		}
-		if last := writes[len(writes)-1]; oldest == "" || last.Before(when) {
+		if oldest == "" || last.Before(when) {
 			oldest, when = uid, last
 		}
 	}
-	delete(r.writes, oldest)
+	delete(r.tracked, oldest)
 }

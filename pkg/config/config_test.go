@@ -164,6 +164,10 @@ func TestFileKeepsTheLastGoodOne(t *testing.T) {
 	if c := <-changes; c.err == nil || f.Current().Modes.Default != policy.ModeDeny {
 		t.Fatalf("a bad change: %+v, mode %s", c, f.Current().Modes.Default)
 	}
+	write(head + "issuance: {mode: deny}\n") // what is in force already: the trouble is over all the same
+	if c := <-changes; c.err != nil || c.s.Modes.Default != policy.ModeDeny {
+		t.Fatalf("a change back: %+v", c)
+	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ type File struct {
 	path    string
 	current atomic.Pointer[Settings]
 	text    []byte // what was read last, good or bad
+	bad     bool   // whether that was not taken
 }
 
 // Open reads a file for the first time; see [Load] for the errors. An empty path means defaults that never change.
@@ -65,7 +66,7 @@ func (f *File) look(changed func(*Settings, error)) {
 	text, err := os.ReadFile(f.path)
 	if err != nil {
 		if f.text != nil {
-			f.text = nil
+			f.text, f.bad = nil, true
 			changed(nil, fmt.Errorf("reading the configuration: %w", err))
 		}
 		return
@@ -74,6 +75,8 @@ func (f *File) look(changed func(*Settings, error)) {
 		return
 	}
 	f.text = text
+	wasBad := f.bad
+	f.bad = true
 	c, err := Parse(f.path, text)
 	if err != nil {
 		changed(nil, err)
@@ -84,7 +87,8 @@ func (f *File) look(changed func(*Settings, error)) {
 		changed(nil, err)
 		return
 	}
-	if s.Hash == f.Current().Hash {
+	f.bad = false
+	if s.Hash == f.Current().Hash && !wasBad {
 		return // a comment
 	}
 	f.current.Store(s)

@@ -3,7 +3,6 @@ package inventory
 import (
 	"slices"
 	"strings"
-	"time"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -66,23 +65,6 @@ func (i *Inventory) Certificates(namespace, secret string) []mutate.Certificate 
 		slices.SortFunc(out, func(a, b mutate.Certificate) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return out
-}
-
-// DueRenewal reports whether a Certificate has been issued before, still names this issuer, and is at or past its
-// renewal time: what is ordered for it now keeps a certificate in use alive.
-func (i *Inventory) DueRenewal(namespace, name string, issuer policy.IssuerRef, now time.Time) bool {
-	s := i.certManager.Load()
-	if s == nil || name == "" {
-		return false
-	}
-	object, ok, err := s.certificates.GetIndexer().GetByKey(namespace + "/" + name)
-	c, is := object.(*cmapi.Certificate)
-	if err != nil || !ok || !is {
-		return false
-	}
-	ref := policy.NewIssuerRef(c.Spec.IssuerRef.Name, c.Spec.IssuerRef.Kind, c.Spec.IssuerRef.Group)
-	issued := c.Status.NotAfter != nil && c.Status.Revision != nil && *c.Status.Revision > 0
-	return issued && ref == issuer && c.Status.RenewalTime != nil && !now.Before(c.Status.RenewalTime.Time)
 }
 
 // NamespacesUsing returns the namespaces that have Certificates from an issuer, sorted.

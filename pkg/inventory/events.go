@@ -104,6 +104,7 @@ func (i *Inventory) lookForReloader() {
 	if s == nil {
 		return
 	}
+	i.looking.Lock() // handlers of several kinds come here; the last one to store must be the last one to have looked
 	found := mutate.NoReloader()
 	if len(keysIn(s.deployments, isReloaderKey, isReloaderKey)) > 0 {
 		found.Found = true
@@ -122,6 +123,7 @@ func (i *Inventory) lookForReloader() {
 		}
 	}
 	before := i.reloader.Swap(&found)
+	i.looking.Unlock()
 	if before.Keys != found.Keys || before.AutoReloadAll != found.AutoReloadAll {
 		for _, key := range i.Interesting() {
 			i.affected(key)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
@@ -32,6 +34,7 @@ type Inventory struct {
 	core, certManager     atomic.Pointer[stores]
 	certManagerMissing    atomic.Bool
 	reloader              atomic.Pointer[mutate.Reloader]
+	looking               sync.Mutex
 	informersHaveSynced   atomic.Bool
 	certManagerHaveSynced atomic.Bool
 }
@@ -39,7 +42,7 @@ type Inventory struct {
 // stores are the indexed caches of a group of kinds, set once they exist.
 type stores struct {
 	deployments, statefulSets, daemonSets, namespaces, configMaps toolscache.SharedIndexInformer
-	certificates, issuers, clusterIssuers                         toolscache.SharedIndexInformer
+	certificates, issuers, clusterIssuers, orders                 toolscache.SharedIndexInformer
 }
 
 // Options are the ways to build an Inventory.
@@ -171,6 +174,7 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 		{&cmapi.Certificate{}, &s.certificates, certificateIndexers},
 		{&cmapi.Issuer{}, &s.issuers, nil},
 		{&cmapi.ClusterIssuer{}, &s.clusterIssuers, nil},
+		{&acmeapi.Order{}, &s.orders, orderIndexers},
 	} {
 		if err := i.informer(ctx, k.object, k.indexers, k.to); err != nil {
 			i.certManagerMissing.Store(meta.IsNoMatchError(err))
@@ -179,7 +183,7 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 	}
 	i.certManagerMissing.Store(false)
 	i.certManager.Store(s)
-	return i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}})
+	return i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}, {s.orders, nil}})
 }
 
 // informer gets or makes the informer of one kind.

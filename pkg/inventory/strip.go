@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"strings"
 
 	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
@@ -35,6 +36,8 @@ func strip(object any) (any, error) {
 		return w, nil
 	case *cmapi.Certificate:
 		return stripCertificate(o), nil
+	case *acmeapi.Order:
+		return stripOrder(o), nil
 	case *cmapi.Issuer:
 		return &cmapi.Issuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec)}, nil
 	case *cmapi.ClusterIssuer:
@@ -59,6 +62,19 @@ func stripCertificate(c *cmapi.Certificate) *cmapi.Certificate {
 	}
 }
 
+// stripOrder keeps what proves an earlier issuance: for which Certificate, for which names, at which CA.
+func stripOrder(o *acmeapi.Order) *acmeapi.Order {
+	kept := &acmeapi.Order{
+		ObjectMeta: identity(o.ObjectMeta),
+		Spec:       acmeapi.OrderSpec{DNSNames: o.Spec.DNSNames, IPAddresses: o.Spec.IPAddresses, CommonName: o.Spec.CommonName},
+		Status:     acmeapi.OrderStatus{URL: o.Status.URL, State: o.Status.State},
+	}
+	if name := o.Annotations[cmapi.CertificateNameKey]; name != "" {
+		kept.Annotations = map[string]string{cmapi.CertificateNameKey: name}
+	}
+	return kept
+}
+
 func newWorkload(kind string, m metav1.ObjectMeta, template *corev1.PodTemplateSpec) *Workload {
 	w := &Workload{
 		ObjectMeta: identity(m),
@@ -68,21 +84,27 @@ func newWorkload(kind string, m metav1.ObjectMeta, template *corev1.PodTemplateS
 		w.Workload.Metadata.DeletionTimestamp = m.DeletionTimestamp.UTC().Format("2006-01-02T15:04:05Z")
 	}
 	w.Workload.Metadata.Labels = mutate.Labels{Reload: m.Labels[mutate.ReloadLabel]}
-	w.Workload.Metadata.Annotations = shortAnnotations(m.Annotations)
+	w.Workload.Metadata.Annotations, w.unknown = shortAnnotations(m.Annotations)
+	w.applied = appliedAnnotations(m.ManagedFields, w.Workload.Metadata.Annotations)
 	w.Workload.Spec.Template.Metadata.Labels = mutate.Labels{Reload: template.Labels[mutate.ReloadLabel]}
-	w.Workload.Spec.Template.Metadata.Annotations = shortAnnotations(template.Annotations)
+	var unknown []string
+	w.Workload.Spec.Template.Metadata.Annotations, unknown = shortAnnotations(template.Annotations)
+	w.unknown = append(w.unknown, unknown...)
 	w.Workload.Spec.Template.Spec = secretReferences(&template.Spec)
 	w.secrets = w.Workload.Spec.Template.Spec.SecretNames()
 	return w
 }
 
 // shortAnnotations keeps what a plan may read. Reloader's keys can be renamed to anything, so all short annotations
-// stay, and the usual long ones go.
-func shortAnnotations(annotations map[string]string) map[string]string {
-	var kept map[string]string
+// stay, and long ones with "reload" in their key. The second result names what was left out, but for what tools write
+// about themselves.
+func shortAnnotations(annotations map[string]string) (kept map[string]string, unknown []string) {
 	for k, v := range annotations {
-		ours := strings.HasPrefix(k, "certwire.dev/")
-		if !ours && (len(v) > 1024 || strings.HasPrefix(k, "kubectl.kubernetes.io/") || strings.HasPrefix(k, "deployment.kubernetes.io/")) {
+		if strings.HasPrefix(k, "kubectl.kubernetes.io/") || strings.HasPrefix(k, "deployment.kubernetes.io/") {
+			continue
+		}
+		if len(v) > 1024 && !strings.HasPrefix(k, "certwire.dev/") && !strings.Contains(k, "reload") {
+			unknown = append(unknown, k)
 			continue
 		}
 		if kept == nil {
@@ -90,7 +112,25 @@ func shortAnnotations(annotations map[string]string) map[string]string {
 		}
 		kept[k] = v
 	}
-	return kept
+	return kept, unknown
+}
+
+// appliedAnnotations returns the annotations that somebody owns by server-side apply: changing one of those would make
+// their next apply fail with a conflict.
+func appliedAnnotations(fields []metav1.ManagedFieldsEntry, annotations map[string]string) []string {
+	var applied []string
+	for _, f := range fields {
+		if f.Operation != metav1.ManagedFieldsOperationApply || f.FieldsV1 == nil {
+			continue
+		}
+		owned := f.FieldsV1.GetRawBytes()
+		for k := range annotations {
+			if bytes.Contains(owned, []byte(`"f:`+k+`"`)) {
+				applied = append(applied, k)
+			}
+		}
+	}
+	return applied
 }
 
 // isReloader recognises Reloader's own Deployment, whose image keeps its name wherever it is mirrored to.

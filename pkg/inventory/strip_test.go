@@ -65,7 +65,6 @@ func TestAdmissionAndAdoptionAgree(t *testing.T) {
 			if diff := cmp.Diff(a.Changes(admitted), b.Changes(&cached.Workload)); diff != "" {
 				t.Errorf("admission and adoption want different annotations:\n%s", diff)
 			}
-			a.Warnings, b.Warnings = append(a.Warnings, a.Standing...), append(b.Warnings, b.Standing...)
 			if diff := cmp.Diff(a.Warnings, b.Warnings); diff != "" {
 				t.Errorf("admission and adoption warn differently:\n%s", diff)
 			}
@@ -112,15 +111,42 @@ func TestStripKeepsWhatIsAsked(t *testing.T) {
 func TestShortAnnotations(t *testing.T) {
 	t.Parallel()
 	long := string(make([]byte, 2000))
-	got := shortAnnotations(map[string]string{
-		"certwire.dev/status": long, "corp.example/reload": "a", "big.example/x": long,
+	got, unknown := shortAnnotations(map[string]string{
+		"certwire.dev/status": long, "corp.example/reload": long, "big.example/x": long, "a": "b",
 		"kubectl.kubernetes.io/last-applied-configuration": "{}", "deployment.kubernetes.io/revision": "1",
 	})
-	if diff := cmp.Diff(map[string]string{"certwire.dev/status": long, "corp.example/reload": "a"}, got); diff != "" {
+	if diff := cmp.Diff(map[string]string{"certwire.dev/status": long, "corp.example/reload": long, "a": "b"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if shortAnnotations(nil) != nil {
+	if len(unknown) != 1 || unknown[0] != "big.example/x" {
+		t.Errorf("unknown: %v", unknown)
+	}
+	if kept, _ := shortAnnotations(nil); kept != nil {
 		t.Error("no annotations became some")
+	}
+}
+
+func TestWhatTheCacheDoesNotKnowIsSaid(t *testing.T) {
+	t.Parallel()
+	keys := mutate.DefaultKeys()
+	keys.Reload = "corp.example/restart-on"
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+		Annotations: map[string]string{keys.Reload: string(make([]byte, 2000)), "a": "b", "mine": "x"},
+		ManagedFields: []metav1.ManagedFieldsEntry{
+			{Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:a":{}}}}`)},
+			{Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:mine":{}}}}`)},
+		},
+	}}
+	stripped, err := strip(d)
+	w, ok := stripped.(*Workload)
+	if err != nil || !ok {
+		t.Fatal(stripped, err)
+	}
+	if !w.Blind(keys) || w.Blind(mutate.DefaultKeys()) {
+		t.Error("the cache does not say that it left out a renamed list")
+	}
+	if w.Applied("a") || !w.Applied("mine") {
+		t.Error("who owns an annotation is not known")
 	}
 }
 

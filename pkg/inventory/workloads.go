@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -19,7 +21,20 @@ type Workload struct {
 
 	secrets    []string
 	isReloader bool
+	unknown    []string // annotations that the cache left out
+	applied    []string // annotations that somebody owns by server-side apply
 }
+
+// Blind reports whether the cache left out an annotation that a plan with these keys would read. Such a plan is not to
+// be carried out; admission, which sees all, decides at the workload's next change.
+func (w *Workload) Blind(keys mutate.Keys) bool {
+	return slices.ContainsFunc([]string{keys.Reload, keys.Auto, keys.Secret, keys.Search, keys.Exclude}, func(key string) bool {
+		return slices.Contains(w.unknown, key)
+	})
+}
+
+// Applied reports whether somebody owns an annotation by server-side apply.
+func (w *Workload) Applied(key string) bool { return slices.Contains(w.applied, key) }
 
 // Key is the workload's name.
 func (w *Workload) Key() WorkloadKey {

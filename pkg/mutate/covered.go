@@ -22,15 +22,15 @@ func (p *planner) annotate(certificates map[string][]Certificate) {
 		certs := certificates[secret]
 		switch {
 		case len(certs) > 1:
-			p.stand("Secret %s is the secretName of %d Certificates, which may overwrite each other; it is left alone", secret, len(certs))
+			p.warn("Secret %s is the secretName of %d Certificates, which may overwrite each other; it is left alone", secret, len(certs))
 		case certs[0].SecretAnnotations[p.keys.Ignore] == "true":
-			p.stand("Certificate %s tells Reloader to ignore Secret %s (%s)", certs[0].Name, secret, p.keys.Ignore)
+			p.warn("Certificate %s tells Reloader to ignore Secret %s (%s)", certs[0].Name, secret, p.keys.Ignore)
 		case slices.Contains(split(p.own[p.keys.Exclude]), secret):
-			p.stand("%s names Secret %s, so Reloader never acts on it", p.keys.Exclude, secret)
+			p.warn("%s names Secret %s, so Reloader never acts on it", p.keys.Exclude, secret)
 		case auto, names(items, secret), level[p.keys.Search] == "true" && certs[0].SecretAnnotations[p.keys.Match] == "true":
 			covered = true
 		case onTemplate && level[p.keys.Search] == "true":
-			p.stand("%s on the pod template is lost if the workload names Secret %s; add it yourself", p.keys.Search, secret)
+			p.warn("%s on the pod template is lost if the workload names Secret %s; add it yourself", p.keys.Search, secret)
 		default:
 			need = append(need, secret)
 			p.why = append(p.why, "Certificate "+certs[0].Name+" writes Secret "+secret)

@@ -61,9 +61,8 @@ type Plan struct {
 	Reason Reason
 	// Secrets are the certificate Secrets that the template refers to, sorted.
 	Secrets []string
-	// Warnings are for the person who applies the workload: one short line each. Standing
-	// are those that say why nothing is done; the others go with a change.
-	Warnings, Standing []string
+	// Warnings are for the person who applies the workload, now or later: one short line each.
+	Warnings []string
 
 	annotations map[string]*string // nil removes
 }
@@ -164,7 +163,7 @@ func (p *planner) mode() Mode {
 	} {
 		mode, ok := ParseMode(level.value)
 		if !ok {
-			p.stand("%s=%q on the %s is not auto, annotation, sidecar or off; ignored", ReloadLabel, level.value, level.name)
+			p.warn("%s=%q on the %s is not auto, annotation, sidecar or off; ignored", ReloadLabel, level.value, level.name)
 			continue
 		}
 		if mode != Unset {
@@ -190,7 +189,7 @@ func (p *planner) ownMethod(mode Mode) bool {
 	case "http", "socket", "signal", "restart":
 		p.warn("method %s needs the agent, which this version does not have; Reloader is used instead", method)
 	default:
-		p.stand("%s=%q is not a known method; Reloader is used instead", MethodKey, method)
+		p.warn("%s=%q is not a known method; Reloader is used instead", MethodKey, method)
 	}
 	return false
 }
@@ -235,10 +234,6 @@ func (p *planner) keepAsIs() { clear(p.plan.annotations) }
 
 func (p *planner) warn(format string, args ...any) {
 	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(format, args...))
-}
-
-func (p *planner) stand(format string, args ...any) {
-	p.plan.Standing = append(p.plan.Standing, fmt.Sprintf(format, args...))
 }
 
 func union(a, b []string) []string {

@@ -100,9 +100,49 @@ func (o *Object) readIssuer() error {
 		r := NewIssuerRef(o.Name, string(o.Kind), "")
 		o.Issuer = &r
 	case Ingress, Gateway:
-		o.Issuer = shimIssuer(o.Annotations)
+		asks, err := o.asksForCertificates()
+		if err != nil {
+			return err
+		}
+		if asks {
+			o.Issuer = shimIssuer(o.Annotations)
+		}
 	}
 	return nil
+}
+
+// asksForCertificates reports whether the shims would make a Certificate: for each entry of an Ingress's spec.tls, and
+// for each of a Gateway's listeners that refers to a certificate.
+func (o *Object) asksForCertificates() (bool, error) {
+	if o.Kind == Ingress {
+		var tls []jsontext.Value
+		err := o.field("tls", &tls)
+		return len(tls) > 0, err
+	}
+	var listeners []struct {
+		TLS struct {
+			CertificateRefs []jsontext.Value `json:"certificateRefs"`
+		} `json:"tls"`
+	}
+	if err := o.field("listeners", &listeners); err != nil {
+		return false, err
+	}
+	for _, l := range listeners {
+		if len(l.TLS.CertificateRefs) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Identifiers returns what an Order asks a certificate for. A field of the wrong type counts as empty.
+func (o *Object) Identifiers() []string {
+	var commonName string
+	var dnsNames, ipAddresses []string
+	_ = o.field("commonName", &commonName)
+	_ = o.field("dnsNames", &dnsNames)
+	_ = o.field("ipAddresses", &ipAddresses)
+	return Identifiers(commonName, dnsNames, ipAddresses)
 }
 
 func (o *Object) field(name string, into any) error {

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -82,8 +83,11 @@ func keyOf(o Object) privateKey {
 	if k.Algorithm == "" {
 		k.Algorithm = "RSA"
 	}
-	if k.Size == 0 && k.Algorithm == "RSA" {
+	switch { // cert-manager's defaults, pkg/util/pki/generate.go
+	case k.Size == 0 && k.Algorithm == "RSA":
 		k.Size = 2048
+	case k.Size == 0 && k.Algorithm == "ECDSA":
+		k.Size = 256
 	}
 	return k
 }
@@ -102,12 +106,39 @@ func same(field string, a, b jsontext.Value) bool {
 	if slices.Contains(sets, field) {
 		var x, y []string
 		if json.Unmarshal(orNull(a), &x) == nil && json.Unmarshal(orNull(b), &y) == nil {
+			if field == "usages" {
+				x, y = usages(x), usages(y)
+			}
 			slices.Sort(x)
 			slices.Sort(y)
 			return slices.Equal(x, y)
 		}
 	}
+	if field == "duration" || field == "renewBefore" {
+		if x, y, ok := durations(a, b); ok {
+			return x == y
+		}
+	}
 	return bytes.Equal(canonical(a), canonical(b))
+}
+
+// usages are cert-manager's defaults when there are none (pkg/apis/certmanager/v1, DefaultKeyUsages).
+func usages(list []string) []string {
+	if len(list) == 0 {
+		return []string{"digital signature", "key encipherment"}
+	}
+	return list
+}
+
+// durations reads two Go durations, of which there are many spellings.
+func durations(a, b jsontext.Value) (x, y time.Duration, ok bool) {
+	var s, t string
+	if json.Unmarshal(orNull(a), &s) != nil || json.Unmarshal(orNull(b), &t) != nil || s == "" || t == "" {
+		return 0, 0, false
+	}
+	x, errX := time.ParseDuration(s)
+	y, errY := time.ParseDuration(t)
+	return x, y, errX == nil && errY == nil
 }
 
 func canonical(v jsontext.Value) []byte {

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/certwire/certwire/pkg/acme"
 )
 
@@ -52,6 +55,32 @@ type Issuer struct {
 	// ACME is true when it orders from an ACME directory, which Directory then describes.
 	ACME      bool
 	Directory acme.Directory
+}
+
+// Renewal is what an Order says of itself that can show it to be a renewal.
+type Renewal struct {
+	// Certificate is the name in cert-manager's annotation.
+	Certificate string
+	Issuer      IssuerRef
+	// Directory is the issuer's now.
+	Directory acme.Directory
+	// Names are the identifiers, as [Identifiers] gives them.
+	Names []string
+}
+
+// Identifiers joins what an Order asks a certificate for: lower case, sorted, each once, the common name among them, as
+// cert-manager does (pkg/controller/acmeorders/sync.go, createOrder).
+func Identifiers(commonName string, dnsNames, ipAddresses []string) []string {
+	var out []string
+	for _, list := range [][]string{{commonName}, dnsNames, ipAddresses} {
+		for _, name := range list {
+			if name != "" {
+				out = append(out, strings.ToLower(name))
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Environment is what a namespace is for.

@@ -15,8 +15,10 @@
 // in the configuration; a namespace that nothing describes is not production unless the configuration says so.
 //
 // Allowed: everything in a production namespace; updates that change nothing an order depends on; deletion; issuers of
-// other groups and kinds than ACME; a due renewal of a certificate that this issuer issued before, so that no
-// certificate in use expires because of this rule.
+// other groups and kinds than ACME; a due renewal, so that no certificate in use expires because of this rule. Due means
+// that the Certificate was issued before, still names this issuer, and is at its renewal time; and that its last complete
+// Order, if cert-manager still has it, was for the same names and not at another CA's directory. A ClusterIssuer that was
+// moved from staging to production therefore renews nothing.
 //
 // Left to the Order: Certificates that cert-manager makes for an Ingress or a Gateway (a refusal there would stop the
 // other Certificates of the same Ingress), CertificateRequests that it makes for a Certificate, and Certificates whose

@@ -149,14 +149,14 @@ func TestWhatPasses(t *testing.T) {
 		patch := func(text string, flags ...string) (string, error) {
 			return cluster.Kubectl(t.Context(), "", append([]string{"patch", "certificate", "web", "-n", ns, "--type=merge", "-p", text}, flags...)...)
 		}
-		for sentence, text := range map[string]string{
-			"what only re-writes the Secret": `{"spec":{"secretTemplate":{"labels":{"a":"b"}}}}`,
-			"defaults spelled out":           `{"spec":{"issuerRef":{"group":"cert-manager.io"}}}`,
-			"finalizers":                     `{"metadata":{"finalizers":["example.com/x"]}}`,
-			"finalizers removed":             `{"metadata":{"finalizers":[]}}`,
+		for _, text := range []string{
+			`{"spec":{"secretTemplate":{"labels":{"a":"b"}}}}`,      // only re-writes the Secret
+			`{"spec":{"issuerRef":{"group":"cert-manager.io"}}}`,    // a default spelled out
+			`{"metadata":{"finalizers":["example.com/x"]}}`,         // finalizers come
+			`{"metadata":{"finalizers":[],"labels":{"team":null}}}`, // and go
 		} {
 			if out, err := patch(text); err != nil {
-				t.Errorf("%s was refused: %s", sentence, out)
+				t.Errorf("%s was refused: %s", text, out)
 			}
 		}
 		if out, err := patch(`{"spec":{"dnsNames":["more.example.com"]}}`); err == nil {
@@ -194,10 +194,31 @@ spec: {request: eA==, dnsNames: [web.example.com], issuerRef: {name: letsencrypt
 	})
 	kubectl(t, "patch", "certificate", "web", "-n", ns, "--subresource=status", "--type=merge", "-p",
 		`{"status":{"revision":1,"notAfter":"2100-01-01T00:00:00Z","renewalTime":"2020-01-01T00:00:00Z"}}`)
-	eventually(t, "the Order of a due renewal passes", func() bool {
+	passes := func(order string) func() bool {
+		return func() bool {
+			for range 4 { // both replicas
+				if _, err := apply(t, ns, order, "--dry-run=server"); err != nil {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	eventually(t, "the Order of a due renewal passes", passes(order))
+
+	// The last Order tells which CA issued what.
+	mustApply(t, ns, strings.Replace(order, "web-2", "web-1", 1))
+	last := func(url string) {
+		kubectl(t, "patch", "order", "web-1", "-n", ns, "--subresource=status", "--type=merge", "-p", `{"status":{"state":"valid","url":"`+url+`"}}`)
+	}
+	last("https://acme-staging-v02.api.letsencrypt.org/acme/order/1/2")
+	eventually(t, "what staging issued is no renewal in production", func() bool {
 		_, err := apply(t, ns, order, "--dry-run=server")
-		return err == nil
+		return err != nil
 	})
+	last("https://acme-v02.api.letsencrypt.org/acme/order/1/2")
+	eventually(t, "what production issued is", passes(order))
+	refused(t, ns, strings.Replace(order, "web.example.com", "other.example.com", 1), "--dry-run=server")
 }
 
 func TestAClusterIssuerThatMovesToProduction(t *testing.T) {
