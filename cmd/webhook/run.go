@@ -59,6 +59,7 @@ func run(ctx context.Context, o *options) error {
 	if s.settings, err = config.Open(o.config); err != nil {
 		return err
 	}
+	keepSmall()
 	s.log.Info("Starting", "version", versionString(), "config", o.config, "configHash", s.settings.Current().Hash)
 	for _, step := range []func() error{s.connect, s.certificate, s.watch, s.hooks, s.health, s.metrics} {
 		if err := step(); err != nil {
@@ -181,6 +182,7 @@ func (s *server) watch() error {
 	return errors.Join(
 		s.manager.Add(configMaps),
 		s.add(s.inventory.Start),
+		s.add(s.giveBack),
 		s.add(lead.Start),
 		s.add(func(ctx context.Context) error { s.settings.Watch(ctx, configEvery, s.reconfigured); return nil }),
 	)
