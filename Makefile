@@ -48,9 +48,9 @@ $(LINT): tools/go.mod tools/go.sum
 	@cd tools && go build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: bench
-bench: control-plane ## measure latency, memory and the cost of one review; prints a table
+bench: control-plane ## measure latency, memory and the cost of one review; prints tables (about 20 minutes)
 	go test ./pkg/admission -run '^$$' -bench . -benchmem
-	go run ./test/bench
+	go run ./test/bench --full
 
 .PHONY: generate
 generate: control-plane ## write what is made from other files: rendered manifests, rules page, golden files, transcript

@@ -100,15 +100,21 @@ func (i *Inventory) Installed() bool { return i.certManagerHaveSynced.Load() }
 // Start makes the informers and keeps them until the context ends. An API server that cannot be reached, and CRDs that
 // are not there, are asked for again and again; only the context ends it, with nil.
 func (i *Inventory) Start(ctx context.Context) error {
-	if i.until(ctx, "kinds of Kubernetes itself", i.startCore) {
-		i.log.Info("Caches have synced", "kinds", "workloads and namespaces")
-		i.informersHaveSynced.Store(true)
-	}
-	if i.until(ctx, "kinds of cert-manager", i.startCertManager) {
-		i.certManagerMissing.Store(false)
-		i.certManagerHaveSynced.Store(true)
-		i.log.Info("Caches have synced", "kinds", "Certificates and issuers")
-	}
+	var filling sync.WaitGroup // side by side: decoding is most of the time to ready
+	filling.Go(func() {
+		if i.until(ctx, "kinds of Kubernetes itself", i.startCore) {
+			i.informersHaveSynced.Store(true)
+			i.log.Info("Caches have synced", "kinds", "workloads and namespaces")
+		}
+	})
+	filling.Go(func() {
+		if i.until(ctx, "kinds of cert-manager", i.startCertManager) {
+			i.certManagerMissing.Store(false)
+			i.certManagerHaveSynced.Store(true)
+			i.log.Info("Caches have synced", "kinds", "Certificates and issuers")
+		}
+	})
+	filling.Wait()
 	<-ctx.Done()
 	return nil
 }

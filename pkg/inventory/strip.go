@@ -108,7 +108,7 @@ func shortAnnotations(annotations map[string]string) (kept map[string]string, un
 			continue
 		}
 		if kept == nil {
-			kept = make(map[string]string, len(annotations))
+			kept = map[string]string{}
 		}
 		kept[k] = v
 	}
