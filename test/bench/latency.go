@@ -37,6 +37,9 @@ type samples map[pair][]time.Duration
 
 // latency measures at the present size and prints. Step is the number of Certificates asked for, 0 for the crowded one.
 func (b *bench) latency(ctx context.Context, step int) error {
+	if b.options.sequential+b.options.concurrent == 0 {
+		return nil
+	}
 	if _, err := b.rounds(ctx, warmUps); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,14 +53,26 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 	b := &bench{options: o, cluster: cluster, out: out, progress: progress, log: log, folder: folder, started: time.Now()}
 	defer func() {
 		err = errors.Join(err, b.takeDown(context.WithoutCancel(ctx)))
-		if text, readErr := os.ReadFile(log.Name()); err != nil && readErr == nil {
-			fmt.Fprintf(progress, "--- the replicas' log, last part\n%s\n", text[max(0, len(text)-5_000):])
+		if err != nil {
+			showLog(progress, log.Name())
 		}
 	}()
 	if err := b.setUp(ctx); err != nil {
 		return err
 	}
 	return b.measure(ctx)
+}
+
+// showLog prints the last part of the replicas' log, without what polling for readiness leaves in it.
+func showLog(to io.Writer, name string) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(string(text), "\n"), func(line string) bool {
+		return strings.Contains(line, "healthz check failed")
+	})
+	fmt.Fprintf(to, "--- the replicas' log, last part\n%s\n", strings.Join(lines[max(0, len(lines)-40):], ""))
 }
 
 // measure lets the cluster grow step by step and measures at each.

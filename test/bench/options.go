@@ -22,6 +22,8 @@ type options struct {
 	memory  bool
 	full    bool
 	idle    time.Duration
+	// starts is how often a fresh replica is started; the last one's memory counts.
+	starts int
 }
 
 func parseOptions(args []string, usage io.Writer) (*options, error) {
@@ -35,10 +37,11 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	f.BoolVar(&o.memory, "memory", false, "measure memory (the default without --quick)")
 	f.BoolVar(&noMemory, "no-memory", false, "measure latency alone")
 	f.IntVar(&o.sequential, "samples", 300, "samples for each contender and object, one request at a time; 0 for none")
-	f.IntVar(&o.concurrent, "concurrent-samples", 640, "the same with --workers requests at a time; 0 for none")
+	f.IntVar(&o.concurrent, "concurrent-samples", 480, "the same with --workers requests at a time; 0 for none")
 	f.IntVar(&o.workers, "workers", 16, "requests at a time in the concurrent part")
 	f.StringVar(&steps, "certificates", "10,1000,10000", "numbers of Certificates in the cluster, ascending")
 	f.IntVar(&o.crowded, "crowded", 1000, "at the end, this many Certificates in the object's own namespace; 0 for none")
+	f.IntVar(&o.starts, "starts", 3, "how often a fresh replica is started to see how long it takes until it is ready")
 	f.DurationVar(&o.idle, "idle", 30*time.Second, "how long a replica idles before its memory is read again")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -65,7 +68,7 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 		}
 		o.certificates = append(o.certificates, n)
 	}
-	if f.NArg() > 0 || o.sequential < 0 || o.concurrent < 0 || o.workers < 1 || o.crowded < 0 {
+	if f.NArg() > 0 || o.sequential < 0 || o.concurrent < 0 || o.workers < 1 || o.starts < 1 || o.crowded < 0 {
 		return nil, errors.New("there are only flags, and no number is negative; see --help")
 	}
 	return o, nil
