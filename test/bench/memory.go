@@ -90,7 +90,7 @@ func (b *bench) memory(ctx context.Context, s size) error {
 
 // fresh starts a replica that knows nothing, several times, and returns the last one once it is ready.
 func (b *bench) fresh(ctx context.Context, s size, kubeconfig string) (*harness.Replica, error) {
-	options := harness.ReplicaOptions{Binary: b.certwire.Binary(), Kubeconfig: kubeconfig, Config: b.certwire.ConfigFile(), Log: b.log}
+	options := harness.ReplicaOptions{Binary: b.binary, Kubeconfig: kubeconfig, Config: b.certwire.ConfigFile(), Log: b.log}
 	for i := 1; ; i++ {
 		start := time.Now()
 		replica, err := harness.StartReplica(ctx, options)

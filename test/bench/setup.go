@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,7 @@ type bench struct {
 	started       time.Time
 
 	certwire *harness.Certwire
+	binary   string // what its replicas run
 	noop     *noop
 	objects  map[object]template
 	filling  filling
@@ -76,6 +78,9 @@ func (b *bench) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := b.keepBinary(); err != nil {
+		return err
+	}
 	if b.noop, err = startNoop(ctx, binary, b.progress); err != nil {
 		return err
 	}
@@ -88,6 +93,20 @@ func (b *bench) setUp(ctx context.Context) error {
 		return err
 	}
 	return b.prepareObjects(ctx)
+}
+
+// keepBinary copies what is measured: the one in the cache changes when somebody builds another version meanwhile, which
+// may need permissions that this cluster's manifests do not give.
+func (b *bench) keepBinary() error {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/exe", b.certwire.Replicas[0].PID()))
+	if err != nil {
+		return fmt.Errorf("reading the replica's binary: %w", err)
+	}
+	b.binary = filepath.Join(b.folder, "webhook")
+	if err := os.WriteFile(b.binary, raw, 0o700); err != nil {
+		return fmt.Errorf("keeping the replica's binary: %w", err)
+	}
+	return nil
 }
 
 // callStraight points the mutating configuration past the harness's stand-in for a Service: no other contender has one.
