@@ -5,7 +5,8 @@
 // denies whatever the failurePolicy says. [Reload] fails open: the workload is admitted as it is, with a warning.
 // [Guard] fails open for what people apply and closed for Orders, which cert-manager tries again by itself.
 //
-// It may touch mutate, policy and what it asks of the inventory through the interfaces declared here.
+// It may touch the pure rooms and config, asks the inventory through the interfaces declared here, and the API server for
+// one thing: whether a requester may break the glass.
 //
 // Start reading at [Hook]; reload.go and guard.go are the two kinds of hook.
 package admission

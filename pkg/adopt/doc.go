@@ -2,7 +2,7 @@
 // Certificate or the webhook. It uses the same plan as admission and writes the same annotations, on the workload's
 // metadata alone, so nothing rolls out; and it takes ours away again when the label goes.
 //
-// It may touch mutate and the inventory. One replica runs it, the leader.
+// It may touch mutate, config and the inventory. One replica runs it, the leader.
 //
 // Start reading at [Adopter.Run].
 package adopt

@@ -1,8 +1,10 @@
 // Package inventory knows the cluster as certwire needs it: which Secrets are certificate Secrets, who issues them and
-// from which ACME directory, what a namespace is for, which workloads refer to what, and whether Reloader is there.
+// from which ACME directory, what was ordered before, what a namespace is for, which workloads refer to what, and whether
+// Reloader is there.
 //
-// Everything is answered from informers that keep only what is asked for; nothing here calls the API server while an
-// admission request waits, and no Secret is ever read. cert-manager's CRDs may be missing at start and appear later.
+// Everything is answered from informers that keep only what is asked for, and no Secret is ever read. One question alone
+// can reach the API server while an admission request waits: the labels of a namespace that the cache does not have yet.
+// cert-manager's CRDs may be missing at start and appear later.
 //
 // It may touch client-go, controller-runtime, and the pure rooms acme, policy and mutate. Safe for concurrent use once
 // started.
