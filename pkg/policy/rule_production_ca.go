@@ -72,16 +72,18 @@ func checkProductionCA(r Request) Finding {
 	case !r.Issuer.ACME || r.Issuer.Directory.Stage != acme.Production:
 		return Finding{}
 	}
-	f := Finding{Reason: ReasonProductionCA, Refusable: true, Message: refusal(r), Warnings: advice(r)}
 	switch {
 	case o.Kind == CertificateRequest && o.Owner == string(Certificate):
 		return Finding{Reason: ReasonDecidedAtOrder}
 	case o.ShimMade():
-		f.Reason, f.Refusable = ReasonDecidedAtOrder, false
+		return Finding{Reason: ReasonDecidedAtOrder, Warnings: advice(r, "where it is denied, its Order is refused")}
 	case r.DueRenewal:
-		f.Reason, f.Refusable = ReasonDueRenewal, false
+		return Finding{Reason: ReasonDueRenewal, Warnings: advice(r, "let through as a due renewal")}
 	}
-	return f
+	return Finding{
+		Reason: ReasonProductionCA, Refusable: true, Message: refusal(r),
+		Warnings: advice(r, "with "+IssuanceLabel+"=deny on the namespace this is refused"),
+	}
 }
 
 // refusal is the text that a person reads, and that cert-manager copies from a refused Order into the
@@ -106,15 +108,16 @@ func refusal(r Request) string {
 	return b.String()
 }
 
-func advice(r Request) []string {
-	lines := []string{fmt.Sprintf("%s: %s is a production CA, but namespace %s is not production",
-		subject(r), r.Issuer.Directory.Host, r.Namespace)}
+// advice is for who is let through: what is wrong, what to use, and what happens here.
+func advice(r Request, here string) []string {
+	instead := "a staging issuer"
 	if r.Staging != nil {
-		lines = append(lines, fmt.Sprintf("use %s instead; with %s=deny on the namespace this is refused", r.Staging.Ref, IssuanceLabel))
-	} else {
-		lines = append(lines, fmt.Sprintf("use a staging issuer instead; with %s=deny on the namespace this is refused", IssuanceLabel))
+		instead = r.Staging.Ref.String()
 	}
-	return lines
+	return []string{
+		fmt.Sprintf("%s: %s is a production CA, but namespace %s is not production", subject(r), r.Issuer.Directory.Host, r.Namespace),
+		fmt.Sprintf("use %s instead; %s", instead, here),
+	}
 }
 
 func issuerNotFound(r Request) Finding {

@@ -99,6 +99,25 @@ func TestProductionCA(t *testing.T) {
 	}
 }
 
+func TestWarningsSayWhatHappensHere(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		request Request
+		want    string
+	}{
+		"where it would be refused elsewhere": {request(), "use ClusterIssuer letsencrypt-staging instead; with certwire.dev/issuance=deny on the namespace this is refused"},
+		"where its Order is refused":          {request(kind(Certificate, "Ingress")), "use ClusterIssuer letsencrypt-staging instead; where it is denied, its Order is refused"},
+		"where a renewal is let through":      {request(kind(Order, ""), func(r *Request) { r.DueRenewal, r.Staging = true, nil }), "use a staging issuer instead; let through as a due renewal"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			if got := checkProductionCA(c.request).Warnings; len(got) != 2 || got[1] != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestRefusalReads(t *testing.T) {
 	t.Parallel()
 	for sentence, c := range map[string]struct {
