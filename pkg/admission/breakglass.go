@@ -31,7 +31,7 @@ func (h *Guard) breakGlass(ctx context.Context, r *request[jsontext.Value], fact
 	}
 	return policy.Decision{
 		Verdict: policy.Warn, Rule: d.Rule, Reason: policy.ReasonBreakGlass,
-		Warnings: append(d.Warnings[:1:1], fmt.Sprintf("let through by break-glass for %s, which is in the audit log", facts.Object.Name)),
+		Warnings: append(d.Warnings[:min(1, len(d.Warnings)):min(1, len(d.Warnings))], fmt.Sprintf("let through by break-glass for %s, which is in the audit log", facts.Object.Name)),
 	}
 }
 

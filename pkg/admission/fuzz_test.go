@@ -104,7 +104,15 @@ func FuzzGuard(f *testing.F) {
 		if a.code != http.StatusOK {
 			return
 		}
-		if a.Response.UID == "" || (!a.Response.Allowed && a.Response.Status.Message == "") {
+		var in struct {
+			Request struct {
+				UID string `json:"uid"`
+			} `json:"request"`
+		}
+		if err := jsonv2.Unmarshal(body, &in); err != nil {
+			t.Fatalf("answered what cannot be read: %v", err)
+		}
+		if a.Response.UID != in.Request.UID || (!a.Response.Allowed && a.Response.Status.Message == "") {
 			t.Fatalf("answer %s", a.text)
 		}
 		if again := post(t, h, string(body)); again.text != a.text {

@@ -29,6 +29,12 @@ type Reload struct {
 	Version string
 }
 
+// The reasons for which no plan is made.
+const (
+	reasonNotAWorkload  mutate.Reason = "not-a-workload"
+	reasonNoCertManager mutate.Reason = "no-cert-manager"
+)
+
 // Name implements [Reviewer].
 func (*Reload) Name() string { return "reload" }
 
@@ -39,13 +45,13 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 		return Response{}, at(StageDecode, err)
 	}
 	if !isWorkload(r.Kind) || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
-		return h.answer(r, mutate.Plan{Reason: "not-a-workload"}), nil
+		return h.answer(r, mutate.Plan{Reason: reasonNotAWorkload}), nil
 	}
 	if err := h.Workloads.Ready(); err != nil {
 		return Response{}, at(StageCache, err)
 	}
 	if !h.Workloads.Installed() {
-		return h.answer(r, mutate.Plan{Reason: "no-cert-manager"}), nil
+		return h.answer(r, mutate.Plan{Reason: reasonNoCertManager}), nil
 	}
 	labels, err := h.Workloads.NamespaceLabels(ctx, r.Namespace)
 	if err != nil {

@@ -148,20 +148,14 @@ func (i *Inventory) until(ctx context.Context, kinds string, start func(context.
 
 func (i *Inventory) startCore(ctx context.Context) error {
 	s := &stores{}
-	for _, k := range []struct {
-		object   client.Object
-		to       *toolscache.SharedIndexInformer
-		indexers toolscache.Indexers
-	}{
+	if err := i.informers(ctx, []kind{
 		{&appsv1.Deployment{}, &s.deployments, workloadIndexers},
 		{&appsv1.StatefulSet{}, &s.statefulSets, workloadIndexers},
 		{&appsv1.DaemonSet{}, &s.daemonSets, workloadIndexers},
 		{namespaceMeta(), &s.namespaces, nil},
 		{&corev1.ConfigMap{}, &s.configMaps, nil},
-	} {
-		if err := i.informer(ctx, k.object, k.indexers, k.to); err != nil {
-			return err
-		}
+	}); err != nil {
+		return err
 	}
 	i.core.Store(s)
 	return i.handle(ctx, []pair{
@@ -172,24 +166,34 @@ func (i *Inventory) startCore(ctx context.Context) error {
 
 func (i *Inventory) startCertManager(ctx context.Context) error {
 	s := &stores{}
-	for _, k := range []struct {
-		object   client.Object
-		to       *toolscache.SharedIndexInformer
-		indexers toolscache.Indexers
-	}{
+	if err := i.informers(ctx, []kind{
 		{&cmapi.Certificate{}, &s.certificates, certificateIndexers},
 		{&cmapi.Issuer{}, &s.issuers, nil},
 		{&cmapi.ClusterIssuer{}, &s.clusterIssuers, nil},
 		{&acmeapi.Order{}, &s.orders, orderIndexers},
-	} {
-		if err := i.informer(ctx, k.object, k.indexers, k.to); err != nil {
-			i.certManagerMissing.Store(meta.IsNoMatchError(err))
-			return err
-		}
+	}); err != nil {
+		i.certManagerMissing.Store(meta.IsNoMatchError(err))
+		return err
 	}
 	i.certManagerMissing.Store(false)
 	i.certManager.Store(s)
 	return i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}, {s.orders, nil}})
+}
+
+// kind is one informer to be: for which objects, where it goes, and by what it is asked.
+type kind struct {
+	object   client.Object
+	to       *toolscache.SharedIndexInformer
+	indexers toolscache.Indexers
+}
+
+func (i *Inventory) informers(ctx context.Context, kinds []kind) error {
+	for _, k := range kinds {
+		if err := i.informer(ctx, k.object, k.indexers, k.to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // informer gets or makes the informer of one kind.

@@ -122,7 +122,6 @@ func withoutOurs(have map[string]string, s Status) map[string]string {
 func (p *planner) decide() {
 	if p.w.Metadata == nil || p.w.Metadata.DeletionTimestamp != "" {
 		p.plan.Reason = ReasonDeleting
-		p.keepAsIs()
 		return
 	}
 	referenced := p.w.Spec.Template.Spec.SecretNames()
@@ -197,7 +196,7 @@ func (p *planner) ownMethod(mode Mode) bool {
 // settle turns the decision into annotations: the user's text, ours behind it, and the status.
 func (p *planner) settle() {
 	if p.plan.Reason == ReasonDeleting {
-		return
+		return // as it is
 	}
 	want := Status{}
 	if len(p.ours) > 0 {
@@ -229,8 +228,6 @@ func (p *planner) settle() {
 		p.plan.annotations[StatusKey] = &value
 	}
 }
-
-func (p *planner) keepAsIs() { clear(p.plan.annotations) }
 
 func (p *planner) warn(format string, args ...any) {
 	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(format, args...))
