@@ -18,6 +18,8 @@ var configGood atomic.Int64
 // metrics registers what is not an admission hook's:
 //
 //   - certwire_build_info{version}: always 1.
+//   - certwire_config_info{hash}: always 1; the configuration in force, defaults included. Differs between replicas while a
+//     change is on its way.
 //   - certwire_config_last_reload_successful: 0 while the file on disk has problems and the last good one is in force.
 //   - certwire_serving_certificate_not_after_seconds, certwire_ca_not_after_seconds: Unix times; absent until known.
 //   - certwire_objects{kind}: what the inventory holds.
@@ -31,7 +33,7 @@ func (s *server) metrics() error {
 	}, []string{"kind", "outcome"})
 	s.adopter.Count = func(kind string, o adopt.Outcome) { adoptions.WithLabelValues(kind, string(o)).Inc() }
 	for _, c := range []prometheus.Collector{
-		build, adoptions, objects{s},
+		build, adoptions, objects{s}, inForce{s},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "certwire_config_last_reload_successful", Help: "0 while the configuration file has problems.",
 		}, func() float64 { return float64(configGood.Load()) }),
@@ -56,6 +58,17 @@ func (s *server) reconfigured(now *config.Settings, err error) {
 	for _, key := range s.inventory.Interesting() {
 		s.adopter.Add(key) // adoption may have been switched on
 	}
+}
+
+var configDesc = prometheus.NewDesc("certwire_config_info", "The configuration in force; always 1.", []string{"hash"}, nil)
+
+// inForce reports which configuration is in force.
+type inForce struct{ s *server }
+
+func (inForce) Describe(out chan<- *prometheus.Desc) { out <- configDesc }
+
+func (c inForce) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(configDesc, prometheus.GaugeValue, 1, c.s.settings.Current().Hash)
 }
 
 var objectsDesc = prometheus.NewDesc("certwire_objects", "Objects in the inventory.", []string{"kind"}, nil)
