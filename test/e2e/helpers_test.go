@@ -163,6 +163,23 @@ func get(t *testing.T, namespace, name string) *appsv1.Deployment {
 	return out
 }
 
+// deploymentText is a Deployment without pods that mounts web-tls, with these annotations as YAML ("{}" for none).
+func deploymentText(name, annotations string) string {
+	return `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ` + name + `, annotations: ` + annotations + `}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: registry.example/web:1}]
+      volumes: [{name: tls, secret: {secretName: web-tls}}]
+`
+}
+
 // certificate is a Certificate with a self-signed issuer, which the guard has nothing to say about.
 func certificate(name, secret string) string {
 	return fmt.Sprintf(`

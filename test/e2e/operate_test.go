@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -245,6 +246,50 @@ func TestTheConfigurationIsReloaded(t *testing.T) {
 	})
 }
 
+func TestAdoptionIsSwitchedOn(t *testing.T) {
+	ns := namespace(t, "certwire.dev/reload=auto")
+	good, err := os.ReadFile(certwire.ConfigFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		head := "apiVersion: config.certwire.dev/v1alpha1\nkind: Configuration\n"
+		if err := os.WriteFile(certwire.ConfigFile(), []byte(head+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() {
+		if err := os.WriteFile(certwire.ConfigFile(), good, 0o600); err != nil {
+			t.Error(err)
+		}
+	}()
+	inForce := func() (hashes []string) {
+		for _, r := range certwire.Replicas {
+			for line := range strings.Lines(fetch(t, "http://"+r.Metrics+"/metrics")) {
+				if strings.HasPrefix(line, "certwire_config_info{") {
+					hashes = append(hashes, line)
+				}
+			}
+		}
+		return hashes
+	}
+	before := inForce()
+	write("adoption: {enabled: false}\n")
+	eventually(t, "the configuration is in force on every replica", func() bool {
+		now := inForce()
+		return len(now) == len(certwire.Replicas) && !slices.ContainsFunc(now, func(hash string) bool { return slices.Contains(before, hash) })
+	})
+	create(t, ns, deployment("web", "web-tls"))
+	mustApply(t, ns, certificate("web", "web-tls"))
+	known(t, ns, "web-tls")
+	if a := get(t, ns, "web").Annotations; a[reloadKey] != "" {
+		t.Errorf("adopted while that is switched off: %v", a)
+	}
+	write("adoption: {enabled: true}\n")
+	eventually(t, "it is adopted without anything else happening", func() bool { return get(t, ns, "web").Annotations[reloadKey] == "web-tls" })
+}
+
 func TestReloaderIsRead(t *testing.T) {
 	ns := namespace(t, "certwire.dev/reload=auto")
 	mustApply(t, ns, certificate("web", "web-tls"))
@@ -253,19 +298,7 @@ func TestReloaderIsRead(t *testing.T) {
 	d := deployment("reloader", "none")
 	d.Spec.Template.Spec.Containers[0].Image = "mirror.example/stakater/reloader:v1.4.21"
 	create(t, ns, d)
-	text := `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 0
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers: [{name: web, image: registry.example/web:1}]
-      volumes: [{name: tls, secret: {secretName: web-tls}}]
-`
+	text := deploymentText("web", "{}")
 	eventually(t, "with Reloader's Deployment there is no warning", func() bool {
 		for range 4 {
 			if strings.Contains(mustApply(t, ns, text, "--dry-run=server"), "Warning") {

@@ -3,11 +3,17 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +22,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/certwire/certwire/test/harness"
 )
@@ -43,16 +52,21 @@ func servedLeaves(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, r := range certwire.Replicas {
-		d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // only what is served matters here
-		conn, err := d.DialContext(t.Context(), "tcp", r.Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
-		out[r.Address] = hex.EncodeToString(sum[:])
-		conn.Close()
+		out[r.Address] = servedLeaf(t, r)
 	}
 	return out
+}
+
+func servedLeaf(t *testing.T, r *harness.Replica) string {
+	t.Helper()
+	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // only what is served matters here
+	conn, err := d.DialContext(t.Context(), "tcp", r.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sum := sha256.Sum256(conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
+	return hex.EncodeToString(sum[:])
 }
 
 // metric returns the value of a metric without labels.
@@ -188,6 +202,81 @@ users: [{name: u, user: {token: t}}]
 	}
 }
 
+func TestACertificateThatIsBroughtAlong(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"own.example"}}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	crt, pem8, kubeconfig := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"), filepath.Join(folder, "kubeconfig")
+	for path, block := range map[string]*pem.Block{crt: {Type: "CERTIFICATE", Bytes: der}, pem8: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cluster.ServiceAccountKubeconfig(t.Context(), kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	var log buffer
+	r, err := harness.StartReplica(t.Context(), harness.ReplicaOptions{
+		Binary: certwire.Binary(), Kubeconfig: kubeconfig, Config: certwire.ConfigFile(), Log: &log,
+		Args: []string{"--shutdown-delay=0s", "--tls-cert-file", crt, "--tls-private-key-file", pem8},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	defer cancel()
+	if err := r.WaitReady(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	want := sha256.Sum256(der)
+	if got := servedLeaf(t, r); got != hex.EncodeToString(want[:]) {
+		t.Error("it serves another certificate than the one that was brought along")
+	}
+}
+
+// TestPermissionsThatAreMissingAreNamed runs a replica as somebody who may do nothing: it waits, and says what for.
+func TestPermissionsThatAreMissingAreNamed(t *testing.T) {
+	t.Parallel()
+	config, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range config.AuthInfos {
+		user.Impersonate = "nobody"
+	}
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	var log buffer
+	r, err := harness.StartReplica(t.Context(), harness.ReplicaOptions{
+		Binary: certwire.Binary(), Kubeconfig: kubeconfig, Config: certwire.ConfigFile(), Log: &log, Args: []string{"--shutdown-delay=0s"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Kill()
+	eventually(t, "the log names what may not be listed", func() bool {
+		return strings.Contains(log.String(), "orders.acme.cert-manager.io is forbidden") && strings.Contains(log.String(), "deployments.apps is forbidden")
+	})
+	if r.Ready(t.Context()) {
+		t.Error("ready without its caches")
+	}
+}
+
 // TestTheBinaryRunsAsTheImageRunsIt runs a replica with nothing but its own files: a root folder that it cannot write to
 // and in which there is only the static binary, as user 65532.
 func TestTheBinaryRunsAsTheImageRunsIt(t *testing.T) {
@@ -294,19 +383,7 @@ func TestCertManagerComesLater(t *testing.T) {
 	if out, err := bare.Kubectl(t.Context(), certificate("web", "web-tls"), "apply", "-n", "shop", "-f", "-"); err != nil {
 		t.Fatal(out, err)
 	}
-	if out, err := bare.Kubectl(t.Context(), `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 0
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers: [{name: web, image: registry.example/web:1}]
-      volumes: [{name: tls, secret: {secretName: web-tls}}]
-`, "apply", "-n", "shop", "-f", "-"); err != nil {
+	if out, err := bare.Kubectl(t.Context(), deploymentText("web", "{}"), "apply", "-n", "shop", "-f", "-"); err != nil {
 		t.Fatal(out, err)
 	}
 	eventually(t, "the workload is annotated", func() bool {

@@ -121,19 +121,7 @@ func TestAdoptionTakesNothingAway(t *testing.T) {
 	d := deployment("long", "web-tls")
 	d.Annotations = map[string]string{reloadKey: strings.Join(long, ",")}
 	create(t, ns, d)
-	applied := `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: applied, annotations: {` + reloadKey + `: mine}}
-spec:
-  replicas: 0
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers: [{name: web, image: registry.example/web:1}]
-      volumes: [{name: tls, secret: {secretName: web-tls}}]
-`
+	applied := deploymentText("applied", "{"+reloadKey+": mine}")
 	mustApply(t, ns, applied, "--server-side")
 	create(t, ns, deployment("plain", "web-tls"))
 	mustApply(t, ns, certificate("web", "web-tls"))
