@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Stage says what an ACME directory's certificates are good for.
@@ -22,6 +23,15 @@ type CA struct {
 	Name string
 	// Production and Staging are the hosts of its directories. URLs are taken too.
 	Production, Staging []string
+	// Limits are the rate limits of its production directories; nil if they are not known, which leaves those that an
+	// earlier authority gave the same host.
+	Limits *Limits
+	// Backdate is how long before its issuance a certificate of those directories begins to be valid, and Lifetime how
+	// long it is valid. 0 if that is not known, with the same effect.
+	Backdate, Lifetime time.Duration
+
+	// services is what certwire knows by itself, by the directories' stage.
+	services map[Stage]Service
 }
 
 // Directory is what is known of one ACME directory.
@@ -46,14 +56,20 @@ func (d Directory) String() string {
 // The zero value knows none.
 type Directories struct {
 	byHost map[string]Directory
+	// services has the hosts whose limits are known.
+	services map[string]Service
 }
 
 // NewDirectories returns a table of the given authorities. An entry for a host that an earlier authority lists
-// replaces it, so a configuration may re-classify a host that certwire knows. It fails when a host cannot be read, or
-// when one authority lists a host as both production and staging.
+// replaces it, so a configuration may re-classify a host that certwire knows; what it does not say of the host's
+// service stays. It fails when a host cannot be read, when one authority lists a host as both production and staging, or
+// when one of its limits has some of its fields but is none, see [Limit.Validate].
 func NewDirectories(authorities ...CA) (Directories, error) {
-	d := Directories{byHost: map[string]Directory{}}
+	d := Directories{byHost: map[string]Directory{}, services: map[string]Service{}}
 	for _, ca := range authorities {
+		if err := ca.Limits.validate(); err != nil {
+			return Directories{}, fmt.Errorf("CA %q: %w", ca.Name, err)
+		}
 		seen := map[string]Stage{}
 		for _, list := range []struct {
 			stage Stage
@@ -69,6 +85,10 @@ func NewDirectories(authorities ...CA) (Directories, error) {
 				}
 				seen[host] = list.stage
 				d.byHost[host] = Directory{Host: host, CA: ca.Name, Stage: list.stage}
+				before, known := d.services[host]
+				if service, ok := ca.service(d.byHost[host], before, known); ok {
+					d.services[host] = service
+				}
 			}
 		}
 	}

@@ -11,6 +11,7 @@ func KnownCAs() []CA {
 			Name:       "Let's Encrypt",
 			Production: []string{"acme-v02.api.letsencrypt.org", "acme-v01.api.letsencrypt.org"},
 			Staging:    []string{"acme-staging-v02.api.letsencrypt.org", "acme-staging.api.letsencrypt.org"},
+			services:   letsEncryptServices(),
 		},
 		{
 			Name:       "Google Trust Services",
