@@ -116,6 +116,12 @@ type Request struct {
 	Staging *Issuer
 	// DueRenewal is true for an Order that renews, at its time, a certificate issued before from the same issuer.
 	DueRenewal bool
+	// Create is true for a creation, false for an update.
+	Create bool
+	// Orders says whether the request leads to an order. Empty counts as certain: an Order is one.
+	Orders Likelihood
+	// Budget is what the ledger says of that order.
+	Budget Budget
 	// Affected lists, for a ClusterIssuer, the non-production namespaces that have Certificates from it, sorted.
 	Affected []string
 }

@@ -17,7 +17,7 @@ type Rule struct {
 }
 
 // Rules returns every rule of this version, in the order they are asked.
-func Rules() []Rule { return []Rule{productionCA} }
+func Rules() []Rule { return []Rule{productionCA, budget, churn} }
 
 // Set is a checked list of rules.
 type Set struct{ rules []Rule }

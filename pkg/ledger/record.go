@@ -1,0 +1,233 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/certwire/certwire/pkg/acme"
+)
+
+// Stage is how far an Order has come.
+type Stage int
+
+// The stages of an Order.
+const (
+	// Pending is an order whose names are still to be proven: the CA counts nothing yet.
+	Pending Stage = iota
+	// Finalizing is one whose certificate is being made or could be at any moment.
+	Finalizing
+	// Issued is one whose certificate exists.
+	Issued
+	// Failed is one that will never be issued.
+	Failed
+)
+
+// Seen is an Order as the watch shows it.
+type Seen struct {
+	Order
+	Stage Stage
+	// Taken is true once the CA has answered with an order of its own.
+	Taken bool
+	// IssuedAt is when the certificate was issued, as far as the certificate tells; zero when it does not.
+	IssuedAt time.Time
+	// Reason is what the CA said when it failed.
+	Reason string
+	// Deleted is true when the object is gone.
+	Deleted bool
+}
+
+// Changed counts what has become of an order. Telling it the same twice is telling it once, so every replica may, in any
+// order, and again after a restart. What it counts holds for this replica's answers at once, and is stored as soon as the
+// API server takes it.
+func (l *Ledger) Changed(s Seen) {
+	if !s.metered() || s.UID == "" {
+		return
+	}
+	o := s.Order
+	uid := keyOfUID(o.UID)
+	domains, account, accounted := subjects(&o)
+	if accounted && s.Taken {
+		l.taken(account, o, uid)
+	}
+	switch {
+	case s.Stage == Issued, s.Deleted && s.Stage == Finalizing: // what is deleted then may have been issued already
+		l.issued(domains, o, uid, l.issuedAt(s))
+	case s.Stage == Failed, s.Deleted:
+		l.failed(s, domains, account, accounted, uid)
+	default:
+		l.underWay(domains, o, uid)
+	}
+}
+
+// issuedAt is the time to count from: the certificate's own if it is plausible, else the latest that it can have been.
+func (l *Ledger) issuedAt(s Seen) time.Time {
+	now := l.Now()
+	at := s.IssuedAt.Add(s.Service.Backdate)
+	if s.IssuedAt.IsZero() || at.After(now) {
+		at = now
+	}
+	if at.Before(s.Created) {
+		at = s.Created
+	}
+	return at
+}
+
+func (l *Ledger) issued(domains []subject, o Order, uid uidKey, at time.Time) {
+	now := l.Now()
+	for _, s := range domains {
+		exemption := s.ca.RenewalExemption()
+		keep := memory(s.ca.Limits)
+		have := l.entry(s)
+		_, counted := have.state.counted[uid]
+		_, flying := have.state.inFlight[uid]
+		old := now.Sub(at) > keep
+		if counted && !flying || old && now.Sub(at) > exemption || old && !have.state.sets[keyOfSet(o.Set)].issued.Before(at.Truncate(time.Second)) {
+			continue // counted, or too long ago to matter
+		}
+		l.wait(s, "issued/"+o.UID, at, func(e *entry) bool {
+			if old { // its tokens have come back long ago, but it makes the next one a renewal
+				return e.remember(&o, at)
+			}
+			return e.land(&o, uid, o.Due || o.ARI && !e.isNew(&o, at) || e.state.renewal(keyOfSet(o.Set), at, exemption), at)
+		})
+	}
+}
+
+// isNew is true when the set has not been issued within the renewal exemption.
+func (e *entry) isNew(o *Order, at time.Time) bool {
+	return !e.state.renewal(keyOfSet(o.Set), at, e.ca.RenewalExemption())
+}
+
+// remember notes that a set was issued, without counting it.
+func (e *entry) remember(o *Order, at time.Time) bool {
+	key := keyOfSet(o.Set)
+	x := e.state.sets[key]
+	at = at.Truncate(time.Second).UTC()
+	if !at.After(x.issued) {
+		return false
+	}
+	x.issued = at
+	e.state.sets[key] = x
+	return true
+}
+
+// taken counts an order against its account, once the CA has taken it. Renewals do not count.
+func (l *Ledger) taken(s subject, o Order, uid uidKey) {
+	have := l.entry(s)
+	_, counted := have.state.counted[uid]
+	_, flying := have.state.inFlight[uid]
+	if counted || o.ARI || l.Now().Sub(o.Created) > memory(s.ca.Limits) {
+		return
+	}
+	if !flying { // it was not let through by the gate: whether it is a renewal follows from the time before it
+		if l.book(&o).renewal(&o, l.Now()) {
+			return
+		}
+	}
+	at := o.Created
+	if at.IsZero() {
+		at = l.Now()
+	}
+	l.wait(s, "taken/"+o.UID, at, func(e *entry) bool { return e.land(&o, uid, false, at) })
+}
+
+// failed gives back what the order held, and learns from what the CA said.
+func (l *Ledger) failed(s Seen, domains []subject, account subject, accounted bool, uid uidKey) {
+	now := l.Now()
+	all := domains
+	if accounted && !s.Taken {
+		all = append(all[:len(all):len(all)], account)
+	}
+	for _, subject := range all {
+		if _, flying := l.entry(subject).state.inFlight[uid]; flying {
+			l.wait(subject, "released/"+s.UID, now, func(e *entry) bool { return e.drop(uid) })
+		}
+	}
+	if limited, ok := acme.ParseRateLimited(s.Reason); ok && !limited.Paused && !limited.RetryAfter.IsZero() {
+		l.calibrate(s.Order, limited, domains, account, accounted)
+	}
+}
+
+// calibrate moves a bucket to where the CA says it is: others have used it too.
+func (l *Ledger) calibrate(o Order, said acme.RateLimited, domains []subject, account subject, accounted bool) {
+	set := keyOfSet(o.Set)
+	for _, s := range domains {
+		ours := said.Limit == acme.CertificatesPerDomain && (said.Value == s.domain || len(domains) == 1) ||
+			said.Limit == acme.CertificatesPerSet && s.domain == o.home()
+		if !ours || !said.RetryAfter.After(l.Now()) {
+			continue
+		}
+		l.wait(s, "calibrated/"+o.UID, said.RetryAfter, func(e *entry) bool {
+			if said.Limit == acme.CertificatesPerDomain {
+				return raise(&e.state.tat, e.limit(said.Limit), said.RetryAfter)
+			}
+			x := e.state.sets[set]
+			changed := raise(&x.tat, e.limit(said.Limit), said.RetryAfter)
+			e.state.sets[set] = x
+			return changed
+		})
+	}
+	if !accounted || !said.RetryAfter.After(l.Now()) {
+		return
+	}
+	switch said.Limit {
+	case acme.NewOrdersPerAccount:
+		l.wait(account, "calibrated/"+o.UID, said.RetryAfter, func(e *entry) bool {
+			return raise(&e.state.tat, e.limit(said.Limit), said.RetryAfter)
+		})
+	case acme.FailedAuthorizations:
+		l.wait(account, "calibrated/"+o.UID, said.RetryAfter, func(e *entry) bool {
+			tat := e.state.failed[said.Value]
+			changed := raise(&tat, e.limit(said.Limit), said.RetryAfter)
+			e.state.failed[said.Value] = tat
+			return changed
+		})
+	}
+}
+
+func raise(tat *time.Time, l acme.Limit, retryAfter time.Time) bool {
+	if !l.Enabled() {
+		return false
+	}
+	next := l.Calibrate(*tat, retryAfter)
+	changed := next.After(*tat)
+	*tat = next
+	return changed
+}
+
+// underWay notes an order that the gate did not see, such as one in a namespace that is left alone.
+func (l *Ledger) underWay(domains []subject, o Order, uid uidKey) {
+	now := l.Now()
+	if now.Sub(o.Created) > waitsAtMost {
+		return
+	}
+	for _, s := range domains {
+		have := l.entry(s)
+		_, counted := have.state.counted[uid]
+		if _, flying := have.state.inFlight[uid]; counted || flying {
+			continue
+		}
+		renewal := o.Due || have.state.renewal(keyOfSet(o.Set), o.Created.Add(time.Second), s.ca.RenewalExemption())
+		l.wait(s, "under-way/"+o.UID, o.Created, func(e *entry) bool { return e.fly(&o, uid, renewal, now) })
+	}
+}
+
+// FailedAuthorization counts a challenge that the CA found invalid, once for each uid.
+func (l *Ledger) FailedAuthorization(service acme.Service, account, identifier, uid string, at time.Time) {
+	s := subject{ca: service, account: account}
+	limit := service.Limits.FailedAuthorizations
+	if account == "" || !limit.Enabled() || len(identifier) > 253 || l.Now().Sub(at) > limit.BurstOffset() {
+		return
+	}
+	key := keyOfUID(uid)
+	if _, counted := l.entry(s).state.counted[key]; counted {
+		return
+	}
+	l.wait(s, "failed/"+uid, at, func(e *entry) bool {
+		if _, counted := e.state.counted[key]; counted {
+			return false
+		}
+		e.state.counted[key] = at.Truncate(time.Second).UTC()
+		e.state.failed[identifier] = spend(limit, at, e.state.failed[identifier])
+		return true
+	})
+}
