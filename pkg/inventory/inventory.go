@@ -30,6 +30,9 @@ type Inventory struct {
 	retry             time.Duration
 
 	affected func(WorkloadKey)
+	order    func(*Order, bool)
+	failed   func(*Challenge, time.Time)
+	refused  func()
 
 	core, certManager     atomic.Pointer[stores]
 	certManagerMissing    atomic.Bool
@@ -42,7 +45,8 @@ type Inventory struct {
 // stores are the indexed caches of a group of kinds, set once they exist.
 type stores struct {
 	deployments, statefulSets, daemonSets, namespaces, configMaps toolscache.SharedIndexInformer
-	certificates, issuers, clusterIssuers, orders                 toolscache.SharedIndexInformer
+	certificates, issuers, clusterIssuers                         toolscache.SharedIndexInformer
+	orders, challenges, requests                                  toolscache.SharedIndexInformer
 }
 
 // Options are the ways to build an Inventory.
@@ -57,15 +61,33 @@ type Options struct {
 	// Affected is called for every workload whose plan may have changed: it, its namespace, its Certificates or
 	// Reloader changed. It must not block. Optional.
 	Affected func(WorkloadKey)
+	// Order is called when an Order has come further, or is gone (true). It must not block. Optional.
+	Order func(order *Order, deleted bool)
+	// Failed is called when a CA has found a Challenge invalid, with the time when that was. It must not block. Optional.
+	Failed func(*Challenge, time.Time)
+	// Refused is called when the requests that certwire holds up have changed. It must not block. Optional.
+	Refused func()
 	// Retry is how long to wait before the API server is asked again for what was missing. Defaults to 2 s.
 	Retry time.Duration
 }
 
 // New returns an Inventory that is not started.
 func New(o Options) *Inventory {
-	i := &Inventory{cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry, affected: o.Affected}
+	i := &Inventory{
+		cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry,
+		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
+	}
 	if i.affected == nil {
 		i.affected = func(WorkloadKey) {}
+	}
+	if i.order == nil {
+		i.order = func(*Order, bool) {}
+	}
+	if i.failed == nil {
+		i.failed = func(*Challenge, time.Time) {}
+	}
+	if i.refused == nil {
+		i.refused = func() {}
 	}
 	if i.retry <= 0 {
 		i.retry = 2 * time.Second
@@ -171,13 +193,19 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 		{&cmapi.Issuer{}, &s.issuers, nil},
 		{&cmapi.ClusterIssuer{}, &s.clusterIssuers, nil},
 		{&acmeapi.Order{}, &s.orders, orderIndexers},
+		{&acmeapi.Challenge{}, &s.challenges, nil},
+		{&cmapi.CertificateRequest{}, &s.requests, requestIndexers},
 	}); err != nil {
 		i.certManagerMissing.Store(meta.IsNoMatchError(err))
 		return err
 	}
 	i.certManagerMissing.Store(false)
 	i.certManager.Store(s)
-	return i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}, {s.orders, nil}})
+	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}}); err != nil {
+		return err
+	}
+	// What is said of an order depends on its issuer, so the issuers come first.
+	return i.handle(ctx, []pair{{s.orders, i.onOrder()}, {s.challenges, i.onChallenge()}, {s.requests, i.onRequest()}})
 }
 
 // kind is one informer to be: for which objects, where it goes, and by what it is asked.

@@ -31,7 +31,7 @@ func (i *Inventory) Issuer(namespace string, ref policy.IssuerRef, directories a
 	}
 	out.Found = true
 	if server := serverOf(object); server != "" {
-		out.ACME, out.Directory = true, directories.Lookup(server)
+		out.ACME, out.Directory, out.Account = true, directories.Lookup(server), accountOf(object)
 	}
 	return out
 }
@@ -95,4 +95,18 @@ func serverOf(object any) string {
 		return ""
 	}
 	return spec.ACME.Server
+}
+
+func accountOf(object any) string {
+	var status cmapi.IssuerStatus
+	switch o := object.(type) {
+	case *cmapi.Issuer:
+		status = o.Status
+	case *cmapi.ClusterIssuer:
+		status = o.Status
+	}
+	if status.ACME == nil {
+		return ""
+	}
+	return status.ACME.URI
 }

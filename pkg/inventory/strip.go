@@ -38,10 +38,14 @@ func strip(object any) (any, error) {
 		return stripCertificate(o), nil
 	case *acmeapi.Order:
 		return stripOrder(o), nil
+	case *acmeapi.Challenge:
+		return stripChallenge(o), nil
+	case *cmapi.CertificateRequest:
+		return stripRequest(o), nil
 	case *cmapi.Issuer:
-		return &cmapi.Issuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec)}, nil
+		return &cmapi.Issuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec), Status: accountOnly(o.Status)}, nil
 	case *cmapi.ClusterIssuer:
-		return &cmapi.ClusterIssuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec)}, nil
+		return &cmapi.ClusterIssuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec), Status: accountOnly(o.Status)}, nil
 	}
 	if m, err := meta.Accessor(object); err == nil {
 		m.SetManagedFields(nil)
@@ -55,22 +59,16 @@ func identity(m metav1.ObjectMeta) metav1.ObjectMeta {
 }
 
 func stripCertificate(c *cmapi.Certificate) *cmapi.Certificate {
-	return &cmapi.Certificate{
+	kept := &cmapi.Certificate{
 		ObjectMeta: identity(c.ObjectMeta),
 		Spec:       cmapi.CertificateSpec{SecretName: c.Spec.SecretName, IssuerRef: c.Spec.IssuerRef, SecretTemplate: c.Spec.SecretTemplate},
-		Status:     cmapi.CertificateStatus{NotAfter: c.Status.NotAfter, RenewalTime: c.Status.RenewalTime, Revision: c.Status.Revision},
+		Status: cmapi.CertificateStatus{
+			NotBefore: c.Status.NotBefore, NotAfter: c.Status.NotAfter, RenewalTime: c.Status.RenewalTime, Revision: c.Status.Revision,
+		},
 	}
-}
-
-// stripOrder keeps what proves an earlier issuance: for which Certificate, for which names, at which CA.
-func stripOrder(o *acmeapi.Order) *acmeapi.Order {
-	kept := &acmeapi.Order{
-		ObjectMeta: identity(o.ObjectMeta),
-		Spec:       acmeapi.OrderSpec{DNSNames: o.Spec.DNSNames, IPAddresses: o.Spec.IPAddresses, CommonName: o.Spec.CommonName},
-		Status:     acmeapi.OrderStatus{URL: o.Status.URL, State: o.Status.State},
-	}
-	if name := o.Annotations[cmapi.CertificateNameKey]; name != "" {
-		kept.Annotations = map[string]string{cmapi.CertificateNameKey: name}
+	kept.CreationTimestamp = c.CreationTimestamp
+	if owner := metav1.GetControllerOf(c); owner != nil {
+		kept.OwnerReferences = []metav1.OwnerReference{*owner}
 	}
 	return kept
 }
@@ -148,4 +146,12 @@ func serverOnly(spec cmapi.IssuerSpec) cmapi.IssuerSpec {
 		return cmapi.IssuerSpec{}
 	}
 	return cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: spec.ACME.Server}}}
+}
+
+// accountOnly keeps the account's URL, which the CA counts by.
+func accountOnly(status cmapi.IssuerStatus) cmapi.IssuerStatus {
+	if status.ACME == nil {
+		return cmapi.IssuerStatus{}
+	}
+	return cmapi.IssuerStatus{ACME: &acmeapi.ACMEIssuerStatus{URI: status.ACME.URI}}
 }

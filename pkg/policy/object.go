@@ -27,6 +27,9 @@ type Object struct {
 	Kind Kind
 	// Name is metadata.name, or metadata.generateName and a question mark while the server has not chosen a name yet.
 	Name string
+	// UID is metadata.uid. The server has set it by the time that validating webhooks see a creation (k8s.io/apiserver,
+	// registry/generic/registry/store.go: the object is prepared before it is validated).
+	UID string
 	// Deleting is true when metadata.deletionTimestamp is set.
 	Deleting    bool
 	Annotations map[string]string
@@ -45,6 +48,7 @@ func Parse(kind Kind, raw []byte) (Object, error) {
 	var o struct {
 		Metadata struct {
 			Name              string            `json:"name"`
+			UID               string            `json:"uid"`
 			GenerateName      string            `json:"generateName"`
 			DeletionTimestamp string            `json:"deletionTimestamp"`
 			Annotations       map[string]string `json:"annotations"`
@@ -59,7 +63,7 @@ func Parse(kind Kind, raw []byte) (Object, error) {
 		return Object{}, fmt.Errorf("decoding the %s: %w", kind, err)
 	}
 	out := Object{
-		Kind: kind, Name: o.Metadata.Name, Deleting: o.Metadata.DeletionTimestamp != "",
+		Kind: kind, Name: o.Metadata.Name, UID: o.Metadata.UID, Deleting: o.Metadata.DeletionTimestamp != "",
 		Annotations: o.Metadata.Annotations, spec: o.Spec,
 	}
 	if out.Name == "" && o.Metadata.GenerateName != "" {

@@ -55,6 +55,8 @@ type Issuer struct {
 	// ACME is true when it orders from an ACME directory, which Directory then describes.
 	ACME      bool
 	Directory acme.Directory
+	// Account is the URL of its ACME account; empty until it is registered.
+	Account string
 }
 
 // Renewal is what an Order says of itself that can show it to be a renewal.

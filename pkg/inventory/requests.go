@@ -1,0 +1,117 @@
+package inventory
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+
+	apiutil "github.com/cert-manager/cert-manager/pkg/api/util"
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/certwire/certwire/pkg/policy"
+)
+
+// OrdersWebhook is the name of the webhook that refuses Orders: the API server puts it into the refusal, and
+// cert-manager copies that into the CertificateRequest's condition.
+const OrdersWebhook = "orders.guard.certwire.dev"
+
+// Request is a CertificateRequest as the cache keeps it. Only one whose Order was refused is kept in more than name.
+type Request struct {
+	metav1.ObjectMeta
+	// Certificate is the name in cert-manager's annotation; empty for a request that no Certificate made.
+	Certificate string
+	Issuer      policy.IssuerRef
+	// Refusal is certwire's own text in the condition; empty for a request that is not held up by it.
+	Refusal string
+	// Names are the identifiers in the signing request, of one that is held up.
+	Names []string
+}
+
+func stripRequest(r *cmapi.CertificateRequest) *Request {
+	kept := &Request{
+		ObjectMeta: identity(r.ObjectMeta), Certificate: r.Annotations[cmapi.CertificateNameKey],
+	}
+	kept.CreationTimestamp = r.CreationTimestamp
+	ready := apiutil.GetCertificateRequestCondition(r, cmapi.CertificateRequestConditionReady)
+	if ready == nil || ready.Status != cmmeta.ConditionFalse || ready.Reason != cmapi.CertificateRequestReasonPending {
+		return kept
+	}
+	if _, refusal, ok := strings.Cut(ready.Message, `"`+OrdersWebhook+`" denied the request: `); ok {
+		kept.Refusal = refusal
+		kept.Issuer = policy.NewIssuerRef(r.Spec.IssuerRef.Name, r.Spec.IssuerRef.Kind, r.Spec.IssuerRef.Group)
+		kept.Names = namesIn(r.Spec.Request)
+	}
+	return kept
+}
+
+// namesIn reads the names of a signing request in PEM; none when it cannot be read.
+func namesIn(request []byte) []string {
+	block, _ := pem.Decode(request)
+	if block == nil {
+		return nil
+	}
+	csr, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	ips := make([]string, 0, len(csr.IPAddresses))
+	for _, ip := range csr.IPAddresses {
+		ips = append(ips, ip.String())
+	}
+	return policy.Identifiers(csr.Subject.CommonName, csr.DNSNames, ips)
+}
+
+// byRefused indexes the requests that are held up under one constant.
+const byRefused = "refused"
+
+var requestIndexers = toolscache.Indexers{
+	byRefused: func(object any) ([]string, error) {
+		if r, ok := object.(*Request); ok && r.Refusal != "" {
+			return []string{byRefused}, nil
+		}
+		return nil, nil
+	},
+}
+
+func (i *Inventory) onRequest() toolscache.ResourceEventHandler {
+	return handler(func(before, after any) {
+		was, _ := before.(*Request)
+		is, _ := after.(*Request)
+		if (was != nil && was.Refusal != "") || (is != nil && is.Refusal != "") {
+			i.refused()
+		}
+	})
+}
+
+// Refused returns the requests whose Orders certwire refused, in no order. They must not be changed.
+func (i *Inventory) Refused() []*Request {
+	s := i.certManager.Load()
+	if s == nil {
+		return nil
+	}
+	objects, err := s.requests.GetIndexer().ByIndex(byRefused, byRefused)
+	if err != nil {
+		return nil // only for an index that does not exist
+	}
+	out := make([]*Request, 0, len(objects))
+	for _, object := range objects {
+		if r, ok := object.(*Request); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Owner names the object behind a Certificate: the Ingress, Gateway or ListenerSet that cert-manager made it for. Nil
+// when a person made it.
+func (i *Inventory) Owner(namespace, certificate string) (self, owner *metav1.OwnerReference) {
+	c := i.certificate(namespace, certificate)
+	if c == nil {
+		return nil, nil
+	}
+	self = &metav1.OwnerReference{APIVersion: cmapi.SchemeGroupVersion.String(), Kind: cmapi.CertificateKind, Name: c.Name, UID: c.UID}
+	return self, metav1.GetControllerOf(c)
+}
