@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -23,6 +24,7 @@ type leader struct {
 	namespace string
 	log       logr.Logger
 	tasks     []func(context.Context)
+	leads     *atomic.Bool
 	leading   sync.Mutex
 }
 
@@ -57,6 +59,8 @@ func (l *leader) lead(ctx context.Context) {
 	l.leading.Lock()
 	defer l.leading.Unlock()
 	l.log.Info("Leading")
+	l.leads.Store(true)
+	defer l.leads.Store(false)
 	var running sync.WaitGroup
 	for _, task := range l.tasks {
 		running.Go(func() { task(ctx) })

@@ -22,6 +22,11 @@ var configGood atomic.Int64
 //     change is on its way.
 //   - certwire_config_last_reload_successful: 0 while the file on disk has problems and the last good one is in force.
 //   - certwire_serving_certificate_not_after_seconds, certwire_ca_not_after_seconds: Unix times; absent until known.
+//   - certwire_budget_remaining{ca,domain,limit}, certwire_budget_next_slot_timestamp_seconds{ca,domain,limit}: the fullest
+//     bucket of each limit, for the 100 budgets that are used up most; next slot is 0 while an order is possible.
+//   - certwire_ledger_lag_seconds: how long the oldest counted order has been waiting to be stored.
+//   - certwire_ledger_corrupt_total: budgets that had to be rebuilt.
+//   - certwire_refused_orders_total{action}: told (an Event) or retried.
 //   - certwire_objects{kind}: what the inventory holds.
 //   - certwire_adoptions_total{kind,outcome}: what adoption did; outcome is adopted, undone, conflict, contested or failed.
 func (s *server) metrics() error {
@@ -31,9 +36,13 @@ func (s *server) metrics() error {
 	adoptions := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "certwire_adoptions_total", Help: "Workloads that were brought in, or let go, after they were admitted.",
 	}, []string{"kind", "outcome"})
+	resumed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "certwire_refused_orders_total", Help: "What was done about refused orders: told by an Event, or retried.",
+	}, []string{"action"})
+	s.resumer.Count = func(what string) { resumed.WithLabelValues(what).Inc() }
 	s.adopter.Count = func(kind string, o adopt.Outcome) { adoptions.WithLabelValues(kind, string(o)).Inc() }
 	for _, c := range []prometheus.Collector{
-		build, adoptions, objects{s}, inForce{s},
+		build, adoptions, objects{s}, inForce{s}, s.corrupt, levels{s}, resumed,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "certwire_config_last_reload_successful", Help: "0 while the configuration file has problems.",
 		}, func() float64 { return float64(configGood.Load()) }),
@@ -100,5 +109,33 @@ func (n notAfter) Collect(out chan<- prometheus.Metric) {
 		if !end.IsZero() {
 			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(end.Unix()))
 		}
+	}
+}
+
+var (
+	remainingDesc = prometheus.NewDesc("certwire_budget_remaining", "Orders that a bucket would let through.", []string{"ca", "domain", "limit"}, nil)
+	nextDesc      = prometheus.NewDesc("certwire_budget_next_slot_timestamp_seconds", "When the next order is possible, as Unix time; 0 while one is.", []string{"ca", "domain", "limit"}, nil)
+	lagDesc       = prometheus.NewDesc("certwire_ledger_lag_seconds", "How long the oldest counted order has been waiting to be stored.", nil, nil)
+)
+
+// levels reports what is left of the budgets that are used up most.
+type levels struct{ s *server }
+
+func (levels) Describe(out chan<- *prometheus.Desc) {
+	out <- remainingDesc
+	out <- nextDesc
+	out <- lagDesc
+}
+
+func (l levels) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, l.s.ledger.Lag().Seconds())
+	for _, level := range l.s.ledger.Levels() {
+		next := 0.0
+		if !level.Next.IsZero() {
+			next = float64(level.Next.Unix())
+		}
+		labels := []string{level.CA, level.Subject, string(level.Limit)}
+		out <- prometheus.MustNewConstMetric(remainingDesc, prometheus.GaugeValue, float64(level.Remaining), labels...)
+		out <- prometheus.MustNewConstMetric(nextDesc, prometheus.GaugeValue, next, labels...)
 	}
 }

@@ -28,6 +28,7 @@ type options struct {
 	certFile, keyFile string
 	service           string
 	dnsNames          []string
+	readSecrets       bool
 	publishDelay      time.Duration
 
 	shutdownDelay time.Duration
@@ -74,6 +75,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.keyFile, "tls-private-key-file", "", "its private key (PEM)")
 	f.StringVar(&o.service, "service", "certwire-webhook", "name of the Service in front of the hooks; the self-managed certificate is for it")
 	f.StringSliceVar(&o.dnsNames, "tls-dns-names", nil, "further DNS names for the self-managed certificate")
+	f.BoolVar(&o.readSecrets, "read-secrets", false, "read a Certificate's Secret to know exactly whether applying it would order; needs the component read-secrets")
 	f.DurationVar(&o.publishDelay, "ca-publish-delay", 10*time.Second, "how long a new CA is in caBundle before a certificate from it is served")
 	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long serving goes on after SIGTERM, with readiness already failing")
 	f.StringVar(&o.logFormat, "log-format", "json", `"json" or "text"`)

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -24,9 +26,12 @@ import (
 	"github.com/certwire/certwire/certs"
 	"github.com/certwire/certwire/pkg/admission"
 	"github.com/certwire/certwire/pkg/adopt"
+	"github.com/certwire/certwire/pkg/apis/v1alpha1"
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/inventory"
+	"github.com/certwire/certwire/pkg/ledger"
 	"github.com/certwire/certwire/pkg/policy"
+	"github.com/certwire/certwire/pkg/resume"
 )
 
 // configEvery is how often the configuration file is looked at.
@@ -47,6 +52,11 @@ type server struct {
 	bundler   *certs.Bundler // nil when the certificate is brought along
 	inventory *inventory.Inventory
 	adopter   *adopt.Adopter
+	live      client.Client // asks the API server itself
+	ledger    *ledger.Ledger
+	resumer   *resume.Resumer
+	corrupt   prometheus.Counter
+	leading   atomic.Bool
 }
 
 // run serves until the context ends, and then for the shutdown delay more with readiness failing: by the time it stops,
@@ -61,7 +71,7 @@ func run(ctx context.Context, o *options) error {
 	}
 	keepSmall()
 	s.log.Info("Starting", "version", versionString(), "config", o.config, "configHash", s.settings.Current().Hash)
-	for _, step := range []func() error{s.connect, s.certificate, s.watch, s.hooks, s.health, s.metrics} {
+	for _, step := range []func() error{s.connect, s.certificate, s.budgets, s.watch, s.hooks, s.health, s.metrics} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -101,6 +111,9 @@ func (s *server) connect() error {
 	scheme, err := inventory.Scheme()
 	if err != nil {
 		return fmt.Errorf("preparing the types: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return fmt.Errorf("preparing certwire's own types: %w", err)
 	}
 	host, port, err := s.options.listen()
 	if err != nil {
@@ -168,9 +181,10 @@ func (s *server) watch() error {
 	s.inventory = inventory.New(inventory.Options{
 		Cache: s.manager.GetCache(), ConfigMaps: configMaps, Live: s.manager.GetAPIReader(),
 		Log: s.log.WithName("inventory"), Affected: s.adopter.Add,
+		Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
 	})
 	s.adopter.Cluster = s.inventory
-	tasks := []func(context.Context){s.adopter.Run}
+	tasks := []func(context.Context){s.adopter.Run, s.ledger.Maintain, s.resumer.Run}
 	if s.bundler != nil {
 		tasks = append(tasks, func(ctx context.Context) {
 			if err := s.bundler.Run(ctx); err != nil {
@@ -178,7 +192,7 @@ func (s *server) watch() error {
 			}
 		})
 	}
-	lead := &leader{client: s.client, namespace: s.options.namespace, log: s.log.WithName("leader"), tasks: tasks}
+	lead := &leader{client: s.client, namespace: s.options.namespace, log: s.log.WithName("leader"), tasks: tasks, leads: &s.leading}
 	return errors.Join(
 		s.manager.Add(configMaps),
 		s.add(s.inventory.Start),
@@ -201,6 +215,10 @@ func (s *server) hooks() error {
 	guard := admission.Guard{
 		Issuance: s.inventory, Rules: rules, Settings: s.settings.Current, Recorder: recorder, Now: time.Now,
 		Permissions: admission.Reviews{Client: s.client.AuthorizationV1().SubjectAccessReviews()},
+		Meter:       s.ledger, Requests: reader{s.live},
+	}
+	if s.options.readSecrets {
+		guard.Secrets = reader{s.live}
 	}
 	orders := guard
 	orders.Closed = true
@@ -222,6 +240,7 @@ func (s *server) health() error {
 	checks := map[string]healthz.Checker{
 		"serving-certificate": func(*http.Request) error { return s.source.Healthy() },
 		"caches":              func(*http.Request) error { return s.inventory.Ready() },
+		"budgets":             func(*http.Request) error { return s.ledger.Ready() },
 		"server": func(r *http.Request) error {
 			if _, err := s.source.GetCertificate(&tls.ClientHelloInfo{}); err != nil {
 				return err // a dial would fail for the same reason, and leave a line in the log each time

@@ -27,6 +27,8 @@ type cluster struct {
 	issuer                 policy.Issuer
 	renewal                bool
 	panics                 bool
+	creations              []bool
+	born                   time.Time
 }
 
 func (c cluster) Ready() error    { return c.notReady }
@@ -60,16 +62,22 @@ func (c cluster) StagingIssuer(string, string, acme.Directories) *policy.Issuer 
 func (c cluster) DueRenewal(string, policy.Renewal, acme.Directories, time.Time) bool {
 	return c.renewal
 }
-func (c cluster) NamespacesUsing(policy.IssuerRef) []string { return []string{"a"} }
+func (c cluster) RenewalWindowOpen(string, string, time.Time) bool { return false }
+func (c cluster) Creations(string, string, time.Time) []bool       { return c.creations }
+func (c cluster) NamespaceCreated(string) time.Time                { return c.born }
+func (c cluster) NamespacesUsing(policy.IssuerRef) []string        { return []string{"a"} }
 func (c cluster) MayBreakGlass(context.Context, Requester, string, policy.RuleName) (bool, error) {
 	return false, errors.New("away")
 }
 
 // counts records what a hook reports.
-type counts struct{ decisions, failures []string }
+type counts struct{ decisions, failures, rules []string }
 
 func (c *counts) Decision(hook, verdict, reason, operation string, dryRun bool) {
 	c.decisions = append(c.decisions, fmt.Sprint(hook, " ", verdict, " ", reason, " ", operation, " ", dryRun))
+}
+func (c *counts) Rule(rule, mode, verdict string) {
+	c.rules = append(c.rules, rule+" "+mode+" "+verdict)
 }
 func (c *counts) Failure(hook string, stage Stage) {
 	c.failures = append(c.failures, hook+" "+string(stage))

@@ -23,6 +23,12 @@ type Issuance interface {
 	StagingIssuer(namespace, ca string, directories acme.Directories) *policy.Issuer
 	// DueRenewal reports whether an Order renews, at its time, what the same CA issued before.
 	DueRenewal(namespace string, order policy.Renewal, directories acme.Directories, now time.Time) bool
+	// RenewalWindowOpen reports whether the CA wants a Certificate's certificate renewed now (ARI).
+	RenewalWindowOpen(namespace, certificate string, now time.Time) bool
+	// Creations returns, oldest first, whether the latest Certificates that were created for a Secret went on to order.
+	Creations(namespace, secret string, now time.Time) []bool
+	// NamespaceCreated returns when a namespace was created; the zero time when that is not known.
+	NamespaceCreated(name string) time.Time
 	// NamespacesUsing returns the namespaces with Certificates from an issuer, sorted.
 	NamespacesUsing(issuer policy.IssuerRef) []string
 }
@@ -44,11 +50,16 @@ type Requester struct {
 type Guard struct {
 	Issuance    Issuance
 	Permissions Permissions
-	Rules       *policy.Set
+	// Meter is the ledger. Optional: without it, nothing is metered.
+	Meter Meter
+	// Secrets and Requests make the answer to "would it order?" exact. Optional.
+	Secrets  Secrets
+	Requests Requests
+	Rules    *policy.Set
 	// Settings returns the configuration in force.
 	Settings func() *config.Settings
 	Recorder Recorder
-	// Now is the clock. It decides only whether a renewal is due.
+	// Now is the clock. It decides whether a renewal is due, and nothing that a refusal's text says.
 	Now func() time.Time
 	// Closed makes a review that cannot be decided a refusal. True for Orders alone: every order passes there, and
 	// cert-manager tries again by itself. People's requests fail open.
@@ -73,7 +84,7 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	if !known || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
 		return allowed(r.UID, nil), nil
 	}
-	if err := h.Issuance.Ready(); err != nil {
+	if err := h.ready(); err != nil {
 		return Response{}, at(StageCache, err)
 	}
 	facts, err := parse(kind, r)
@@ -88,13 +99,42 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	}
 	settings := h.Settings()
 	h.gather(&facts, labels, settings)
-	decision := h.Rules.Decide(facts, func(rule policy.RuleName) policy.Mode { return settings.Modes.For(rule, labels) })
+	order, metered := h.measure(ctx, r, &facts, settings)
+	mode := func(rule policy.RuleName) policy.Mode { return settings.Modes.For(rule, labels) }
+	decision := h.decide(ctx, r, facts, mode)
+	if metered && facts.Object.Kind == policy.Order && decision.Verdict != policy.Deny && !r.DryRun {
+		enforce := mode(policy.BudgetRule) == policy.ModeDeny && decision.Reason != policy.ReasonBreakGlass
+		again, err := h.reserve(ctx, order, &facts, enforce)
+		if err != nil {
+			return Response{}, at(StageLookup, err)
+		}
+		if again {
+			decision = h.decide(ctx, r, facts, mode)
+		}
+	}
+	return h.answer(r, facts, decision, mode), nil
+}
+
+// decide asks the rules and, where they refuse, whether the glass may be broken.
+func (h *Guard) decide(ctx context.Context, r *request[jsontext.Value], facts policy.Request, mode func(policy.RuleName) policy.Mode) policy.Decision {
+	decision := h.Rules.Decide(facts, mode)
 	if decision.Verdict == policy.Deny && facts.Object.Annotations[policy.BreakGlassKey] != "" {
 		lookup, cancel := lookupContext(ctx)
 		defer cancel()
 		decision = h.breakGlass(lookup, r, facts, decision)
 	}
-	return h.answer(r, facts, decision), nil
+	return decision
+}
+
+// ready returns nil when this hook can answer. What people apply is answered without the ledger, too.
+func (h *Guard) ready() error {
+	if err := h.Issuance.Ready(); err != nil {
+		return err
+	}
+	if h.Closed && h.Meter != nil {
+		return h.Meter.Ready()
+	}
+	return nil
 }
 
 // parse reads the objects of a request. An update's old object that cannot be read counts as different.
@@ -106,7 +146,7 @@ func parse(kind policy.Kind, r *request[jsontext.Value]) (policy.Request, error)
 	if object.Name == "" {
 		object.Name = r.Name
 	}
-	facts := policy.Request{Object: object, Namespace: r.Namespace, Relevant: true}
+	facts := policy.Request{Object: object, Namespace: r.Namespace, Relevant: true, Create: r.Operation == "CREATE"}
 	if r.Operation == "UPDATE" {
 		if old, err := policy.Parse(kind, r.OldObject); err == nil {
 			facts.Relevant = policy.Relevant(&old, object)
@@ -157,8 +197,11 @@ var expired = func() context.Context {
 	return ctx
 }()
 
-func (h *Guard) answer(r *request[jsontext.Value], facts policy.Request, d policy.Decision) Response {
+func (h *Guard) answer(r *request[jsontext.Value], facts policy.Request, d policy.Decision, mode func(policy.RuleName) policy.Mode) Response {
 	h.Recorder.Decision(h.Name(), string(d.Verdict), string(d.Reason), r.Operation, r.DryRun)
+	if d.Rule != "" {
+		h.Recorder.Rule(string(d.Rule), string(mode(d.Rule)), string(d.Verdict))
+	}
 	if d.Rule == "" {
 		return allowed(r.UID, nil)
 	}

@@ -34,6 +34,8 @@ type Inventory struct {
 	failed   func(*Challenge, time.Time)
 	refused  func()
 
+	creations *creations
+
 	core, certManager     atomic.Pointer[stores]
 	certManagerMissing    atomic.Bool
 	reloader              atomic.Pointer[mutate.Reloader]
@@ -75,7 +77,8 @@ type Options struct {
 func New(o Options) *Inventory {
 	i := &Inventory{
 		cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry,
-		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
+		creations: newCreations(),
+		affected:  o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
 	}
 	if i.affected == nil {
 		i.affected = func(WorkloadKey) {}
@@ -201,7 +204,7 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 	}
 	i.certManagerMissing.Store(false)
 	i.certManager.Store(s)
-	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.issuers, nil}, {s.clusterIssuers, nil}}); err != nil {
+	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.certificates, i.onCreation()}, {s.issuers, nil}, {s.clusterIssuers, nil}}); err != nil {
 		return err
 	}
 	// What is said of an order depends on its issuer, so the issuers come first.

@@ -83,6 +83,9 @@ func (i *Inventory) onOrder() toolscache.ResourceEventHandler {
 	return handler(func(before, after any) {
 		was, _ := before.(*Order)
 		is, _ := after.(*Order)
+		if was == nil && is != nil && is.Certificate != "" {
+			i.creations.ordered(is.Namespace, is.Certificate, is.CreationTimestamp.Time)
+		}
 		switch {
 		case is != nil && (was == nil || was.State != is.State || was.URL != is.URL || was.Reason != is.Reason):
 			i.order(is, false)

@@ -149,6 +149,20 @@ func (o *Object) Identifiers() []string {
 	return Identifiers(commonName, dnsNames, ipAddresses)
 }
 
+// Replaces is what an Order says it replaces (ARI, RFC 9773); empty when it says nothing.
+func (o *Object) Replaces() string {
+	var id string
+	_ = o.field("replaces", &id)
+	return id
+}
+
+// SecretName is a Certificate's.
+func (o *Object) SecretName() string {
+	var name string
+	_ = o.field("secretName", &name)
+	return name
+}
+
 func (o *Object) field(name string, into any) error {
 	raw, ok := o.spec[name]
 	if !ok {

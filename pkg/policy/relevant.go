@@ -45,6 +45,31 @@ func Relevant(old *Object, updated Object) bool {
 	}
 }
 
+// Change says which part of a Certificate's spec an update changes, as far as an order depends on it.
+type Change struct {
+	// Request is what is asked of the CA, Secret where it is put, Renewal when it is asked for again.
+	Request, Secret, Renewal bool
+}
+
+// ChangeOf compares two versions of a Certificate.
+func ChangeOf(old, updated Object) Change {
+	c := Change{Request: *old.Issuer != *updated.Issuer || keyOf(old) != keyOf(updated)}
+	for _, f := range certificateFields {
+		if f == "issuerRef" || same(f, old.spec[f], updated.spec[f]) {
+			continue
+		}
+		switch f {
+		case "secretName":
+			c.Secret = true
+		case "renewBefore", "renewBeforePercentage":
+			c.Renewal = true
+		default:
+			c.Request = true
+		}
+	}
+	return c
+}
+
 func certificateChanged(old, updated Object) bool {
 	for _, f := range certificateFields {
 		if f == "issuerRef" {
