@@ -48,7 +48,7 @@ var messages = []struct {
 var (
 	pausedMessage = regexp.MustCompile(
 		`Your account is temporarily prevented from requesting certificates for (.+?)(?: and possibly others)?\. Please visit`)
-	period     = regexp.MustCompile(`in the last (?:(\d+) hours|([0-9hms.]+))`)
+	period     = regexp.MustCompile(`in the last (?:(\d+) hours|([^\s,]+))`)
 	retryAfter = regexp.MustCompile(
 		`(?i)retry after (\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.\d+)?(Z| UTC|[+-]\d{2}:\d{2})`)
 )
