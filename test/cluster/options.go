@@ -13,8 +13,8 @@ import (
 
 const usage = `Runs a Kubernetes control plane on this machine for certwire's tests: etcd,
 kube-apiserver and kube-controller-manager on 127.0.0.1, built from Go modules, with
-the CRDs of cert-manager and of Gateway and GatewayClass. There is no scheduler and no
-node: pods stay Pending.
+the CRDs of cert-manager and of GatewayClass, Gateway and HTTPRoute. There is no
+scheduler and no node: pods stay Pending.
 
 Usage:
   go -C test/cluster run . [flags]

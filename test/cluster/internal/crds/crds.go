@@ -16,6 +16,8 @@ var sources = []struct{ module, pattern string }{
 	{"github.com/cert-manager/cert-manager", "deploy/crds/*.yaml"},
 	{"sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_gatewayclasses.yaml"},
 	{"sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_gateways.yaml"},
+	// cert-manager's controllers in test/certmanager watch them once the Gateway API is on.
+	{"sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"},
 }
 
 // Cluster says how to reach the cluster to install into.

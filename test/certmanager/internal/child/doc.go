@@ -1,0 +1,2 @@
+// Package child runs a process that cannot outlive this one. Start at [Start].
+package child
