@@ -1,9 +1,6 @@
 package acme
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Ask is a transaction together with the state of its bucket.
 type Ask struct {
@@ -20,7 +17,7 @@ type Verdict struct {
 	Allowed bool
 	Key     Key
 	Limit   Limit
-	// Used is how many tokens are not there, see [Limit.Used]. Held is as it was asked.
+	// Used is how many tokens are not there, see [Limit.Used]. Held is as it was asked, and 0 if that is negative.
 	Used, Held int64
 	// Remaining is how many tokens are left: after the cost if allowed, without it if denied. Held ones do not count.
 	Remaining int64
@@ -28,7 +25,7 @@ type Verdict struct {
 	// is, and depends on the bucket alone: asked a second later, it is the same. It is the zero time if no waiting
 	// helps, since the cost and the held tokens are more than the bucket can hold: then only the end of a claim does.
 	RetryAt time.Time
-	// TAT is the bucket's, as it was asked.
+	// TAT is the bucket's before this ask.
 	TAT time.Time
 }
 
@@ -54,30 +51,38 @@ type Batch struct {
 func Decide(now time.Time, asks []Ask) Batch {
 	batch := Batch{Allowed: true, Verdicts: make([]Verdict, 0, len(asks))}
 	var tats map[Key]time.Time
-	strictest := Result{Allowed: true, Remaining: math.MaxInt64}
-	for _, ask := range asks {
+	var strictest Result
+	binding := -1
+	for i := range asks {
+		ask, tat, held := &asks[i], asks[i].TAT, max(asks[i].Held, 0)
 		if earlier, ok := tats[ask.Key]; ok {
-			ask.TAT = earlier
+			tat = earlier
 		}
 		if !ask.Check {
-			ask.Held = 0
+			held = 0
 		}
-		result := ask.Limit.spend(now, ask.TAT, ask.Cost, ask.Held)
-		if ask.Spend && result.Allowed && !result.TAT.Equal(ask.TAT) {
+		result := ask.Limit.spend(now, tat, ask.Cost, held)
+		if ask.Spend && result.Allowed && !result.TAT.Equal(tat) {
 			if tats == nil {
-				tats = make(map[Key]time.Time, len(asks))
+				tats = map[Key]time.Time{}
 			}
 			tats[ask.Key] = result.TAT
 		}
 		if !ask.Check {
 			continue
 		}
-		verdict := ask.verdict(now, result)
-		batch.Verdicts = append(batch.Verdicts, verdict)
-		if len(batch.Verdicts) == 1 || !stricter(strictest, result) {
-			strictest, batch.Strictest = result, verdict
+		if binding < 0 || !stricter(strictest, result) {
+			strictest, binding = result, len(batch.Verdicts)
 		}
 		batch.Allowed = batch.Allowed && result.Allowed
+		batch.Verdicts = append(batch.Verdicts, Verdict{
+			Allowed: result.Allowed, Key: ask.Key, Limit: ask.Limit,
+			Used: ask.Limit.Used(now, tat), Held: held, Remaining: result.Remaining,
+			RetryAt: retryAt(now, result.RetryIn), TAT: tat,
+		})
+	}
+	if binding >= 0 {
+		batch.Strictest = batch.Verdicts[binding]
 	}
 	if batch.Allowed {
 		batch.TATs = tats
@@ -85,15 +90,11 @@ func Decide(now time.Time, asks []Ask) Batch {
 	return batch
 }
 
-func (a Ask) verdict(now time.Time, r Result) Verdict {
-	v := Verdict{
-		Allowed: r.Allowed, Key: a.Key, Limit: a.Limit,
-		Used: a.Limit.Used(now, a.TAT), Held: a.Held, Remaining: r.Remaining, TAT: a.TAT,
+func retryAt(now time.Time, wait time.Duration) time.Time {
+	if wait == Never {
+		return time.Time{}
 	}
-	if r.RetryIn != Never {
-		v.RetryAt = fromNanoseconds(nanoseconds(now) + int64(r.RetryIn))
-	}
-	return v
+	return fromNanoseconds(nanoseconds(now) + int64(wait))
 }
 
 // stricter says whether a binds more than b; of equals the later one does.

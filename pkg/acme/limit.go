@@ -99,7 +99,7 @@ func (l Limit) spend(now, tat time.Time, cost, held int64) Result {
 		return Result{Allowed: true, Remaining: math.MaxInt64, TAT: tat}
 	}
 	interval, offset := int64(l.EmissionInterval()), int64(l.BurstOffset())
-	held = min(max(held, 0), 2*l.Burst) // more than that is no different, and could overflow
+	held = min(max(held, 0), 2*int64(maxOffset)/interval) // more than that, over twice the burst, could overflow
 	at := nanoseconds(now)
 	full := max(at, nanoseconds(tat)) // a TAT in the past is a full bucket: nothing is saved up beyond it
 	free := at - (full + interval*held - offset)

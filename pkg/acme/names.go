@@ -52,6 +52,8 @@ func nameProblem(name string) string {
 		return "has more than one wildcard"
 	case !wildcard && strings.Contains(name, "*"):
 		return `has a wildcard that is not the whole first label, as in "*.example.com"`
+	case wildcard && base != "" && !strings.Contains(base, "."):
+		return "is a wildcard for a whole top-level domain"
 	}
 	for _, check := range []func(string) string{characterProblem, shapeProblem, labelsProblem} {
 		if why := check(base); why != "" {
