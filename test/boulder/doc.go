@@ -13,7 +13,9 @@
 //     ones and odd ones, such as a count that does not divide the period or an interval of one nanosecond.
 //   - The transactions that boulder's TransactionBuilder makes of an order: buckets, limits, costs, kinds, and order.
 //   - The text of each refusal, which acme.ParseRateLimited must read.
-//   - Names, the keys of sets and of registered domains, key sizes, and renewal windows.
+//   - Names and addresses that are refused, the keys of sets and of registered domains, key sizes, renewal windows.
+//
+// Tokens that are held are certwire's own: the tests of pkg/acme show that they count like spent ones.
 //
 // How boulder is asked: through what it exports, but for two things. The fields of a Decision and of a Transaction are
 // not exported; reflection reads them, and fails the test if one is missing. And the costs that boulder itself uses are
