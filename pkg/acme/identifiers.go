@@ -68,10 +68,6 @@ func RegisteredDomain(name string) string {
 // CoveringDomains are the distinct [RegisteredDomain] of the names, sorted. An order spends one token of each, however
 // many names are under it.
 func CoveringDomains(names []string) []string {
-	return coveringDomains(names)
-}
-
-func coveringDomains(names []string) []string {
 	domains := make([]string, 0, len(names))
 	for _, name := range names {
 		domains = append(domains, RegisteredDomain(name))

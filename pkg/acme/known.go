@@ -5,6 +5,7 @@ package acme
 // Sources: Let's Encrypt's own pages (https://letsencrypt.org/docs/staging-environment/ and the v01 host that
 // cert-manager still names in its validation), and the directory list that the lego client generates
 // (github.com/go-acme/lego, lego/zz_gen_ca.go). An authority without a published test directory has none here.
+// Limits are known of Let's Encrypt alone: how the others count is not published.
 func KnownCAs() []CA {
 	return []CA{
 		{

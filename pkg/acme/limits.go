@@ -106,7 +106,7 @@ func (l Limits) NewOrder(o OrderFacts) []Transaction {
 		}
 	}
 	if !o.Renewal && l.CertificatesPerDomain.Enabled() {
-		for _, domain := range coveringDomains(names) {
+		for _, domain := range CoveringDomains(names) {
 			txns = l.add(txns, CertificatesPerDomain, domain, true, false)
 		}
 	}
@@ -122,7 +122,7 @@ func (l Limits) Issued(o OrderFacts) []Transaction {
 	names := NormalizeIdentifiers(o.Names)
 	txns := make([]Transaction, 0, len(names)+1)
 	if !o.Renewal && l.CertificatesPerDomain.Enabled() {
-		for _, domain := range coveringDomains(names) {
+		for _, domain := range CoveringDomains(names) {
 			txns = l.add(txns, CertificatesPerDomain, domain, false, true)
 		}
 	}
