@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,12 +31,19 @@ func (l *Ledger) Start(ctx context.Context) error {
 		case <-time.After(2 * time.Second):
 		}
 	}
+	l.serve(ctx)
+	return nil
+}
+
+// serve stores what happens until the context ends.
+func (l *Ledger) serve(ctx context.Context) {
+	var working sync.WaitGroup
 	for range workers {
-		go l.work(ctx)
+		working.Go(func() { l.work(ctx) })
 	}
 	<-ctx.Done()
 	l.queue.ShutDown()
-	return nil
+	working.Wait()
 }
 
 func (l *Ledger) listen(ctx context.Context) bool {
@@ -49,6 +57,11 @@ func (l *Ledger) listen(ctx context.Context) bool {
 		l.Log.Error(errors.New("its informer has no index"), "The budgets cannot be watched")
 		return false
 	}
+	return l.attach(ctx, shared)
+}
+
+// attach reads from an informer, and waits until it has synced.
+func (l *Ledger) attach(ctx context.Context, shared toolscache.SharedIndexInformer) bool {
 	l.informer.Store(&shared)
 	registration, err := shared.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { l.Moved() },
