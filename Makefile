@@ -21,8 +21,9 @@ demo: ## play the story on a control plane of its own, and leave it running unti
 	@go run ./test/demo
 
 .PHONY: test
-test: lint control-plane ## lint, fuzz a little, and run every test, those on a real API server included
+test: lint control-plane cert-manager ## lint, fuzz a little, and run every test, those on a real API server included
 	go -C test/cluster test ./...
+	go -C test/certmanager test ./...
 	go -C test/boulder test -v ./...
 	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include=*_test.go pkg | sed 's/func //' | sort -u); do \
 	  for package in $$(grep -rlE "^func $$target\(" --include=*_test.go pkg | xargs -n1 dirname | sort -u); do \
@@ -30,18 +31,25 @@ test: lint control-plane ## lint, fuzz a little, and run every test, those on a 
 	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > /dev/null || exit 1; \
 	  done; \
 	done
-	go test ./certs/... ./cmd/... ./pkg/...
-	go test -p 1 -timeout 40m ./test/demo ./test/e2e
+	go test ./certs/... ./cmd/... ./pkg/... ./test/harness
+	go test -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
 
 .PHONY: control-plane
 control-plane: ## build etcd, the API server and kubectl for the tests (minutes the first time)
 	@go -C test/cluster run . --build-only > /dev/null
+
+.PHONY: cert-manager
+cert-manager: ## build cert-manager's controllers and an ACME server for the tests (minutes the first time)
+	@mkdir -p .cache/bin
+	@CGO_ENABLED=0 go -C test/certmanager build -v -o ../../.cache/bin/certmanager .
+	@cd test/certmanager && ../../.cache/bin/certmanager --build-only
 
 .PHONY: lint
 lint: $(LINT) ## run the linters
 	go vet ./...
 	$(LINT) run ./...
 	cd test/cluster && ../../$(LINT) run --config ../../.golangci.yml ./...
+	cd test/certmanager && ../../$(LINT) run --config ../../.golangci.yml ./...
 	cd test/boulder && ../../$(LINT) run --config ../../.golangci.yml ./...
 
 $(LINT): tools/go.mod tools/go.sum

@@ -96,8 +96,8 @@ func (o options) validate() error {
 	if o.kubeconfig == "" && !o.buildOnly {
 		problems = append(problems, errors.New("--kubeconfig is needed: which cluster?"))
 	}
-	if o.count < 0 {
-		problems = append(problems, fmt.Errorf("--count is %d, want 0 or more", o.count))
+	if o.count < 1 {
+		problems = append(problems, fmt.Errorf("--count is %d, want 1 or more", o.count))
 	}
 	if o.validity < time.Hour {
 		// What cert-manager takes as the least, too (pkg/apis/certmanager/v1, MinimumCertificateDuration).

@@ -36,7 +36,7 @@ func TestWrongUse(t *testing.T) {
 		"an unknown flag is named":         {[]string{"--fast"}, []string{"-fast"}},
 		"an argument is named":             {[]string{"start"}, []string{`"start"`}},
 		"the cluster is asked for":         {nil, []string{"--kubeconfig is needed"}},
-		"every problem is told at once":    {[]string{"--count=-1", "--retry-after=0"}, []string{"--kubeconfig", "--count is -1", "--retry-after is 0"}},
+		"every problem is told at once":    {[]string{"--count=0", "--retry-after=0"}, []string{"--kubeconfig", "--count is 0", "--retry-after is 0"}},
 		"a validity too short for anybody": {[]string{"--kubeconfig=x", "--validity=59m"}, []string{"--validity is 59m0s"}},
 	}
 	for name, test := range tests {

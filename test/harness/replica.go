@@ -16,12 +16,17 @@ import (
 
 // Build builds a command of this repository into the cache folder and returns the binary's path.
 func Build(ctx context.Context, progress io.Writer, name, pkg string) (string, error) {
+	return build(ctx, progress, Root(), name, pkg)
+}
+
+// build builds a command of the module in a folder, with further flags of go build.
+func build(ctx context.Context, progress io.Writer, folder, name, pkg string, flags ...string) (string, error) {
 	out := filepath.Join(Root(), ".cache", "bin", name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, pkg)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = Root(), progress, progress
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", out}, flags...), pkg)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, progress, progress
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("building %s: %w", pkg, err)
+		return "", fmt.Errorf("building %s in %s: %w", pkg, folder, err)
 	}
 	return out, nil
 }
