@@ -120,6 +120,16 @@ func (d Directories) Hosts(stage Stage) []string {
 	return hosts
 }
 
+// StagingHost returns the host of a CA's staging directory, the first by name; empty when none is known.
+func (d Directories) StagingHost(ca string) string {
+	for _, host := range d.Hosts(Staging) {
+		if d.byHost[host].CA == ca {
+			return host
+		}
+	}
+	return ""
+}
+
 func hostOrURL(entry string) (string, error) {
 	if !strings.Contains(entry, "://") {
 		entry = "https://" + entry

@@ -66,6 +66,11 @@ func (c cluster) RenewalWindowOpen(string, string, time.Time) bool { return fals
 func (c cluster) Creations(string, string, time.Time) []bool       { return c.creations }
 func (c cluster) NamespaceCreated(string) time.Time                { return c.born }
 func (c cluster) NamespacesUsing(policy.IssuerRef) []string        { return []string{"a"} }
+func (c cluster) IngressClasses() []string                         { return nil }
+func (c cluster) Users(string, policy.IssuerRef) []policy.User     { return nil }
+func (c cluster) Rehearsals(string, policy.Kind, string, acme.Directories) []policy.Issuer {
+	return nil
+}
 func (c cluster) MayBreakGlass(context.Context, Requester, string, policy.RuleName) (bool, error) {
 	return false, errors.New("away")
 }

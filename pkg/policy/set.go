@@ -13,7 +13,10 @@ type Rule struct {
 	Name RuleName
 	// Reasons lists every reason its findings can have.
 	Reasons []Reason
-	Check   func(Request) Finding
+	// Concerns reports whether an update changes anything that the rule looks at, so that nobody has to mend what they
+	// do not touch. Nil means every update that is relevant at all, see [Relevant].
+	Concerns func(old, updated Object) bool
+	Check    func(Request) Finding
 }
 
 // Rules returns every rule of this version, in the order they are asked.
@@ -54,11 +57,15 @@ func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
 		return Decision{Verdict: Allow, Reason: ReasonUnchanged}
 	}
 	out := Decision{Verdict: Allow, Reason: ReasonPass}
-	off := 0
+	off, unconcerned := 0, 0
 	for _, rule := range s.rules {
 		m := mode(rule.Name)
 		if m == ModeOff {
 			off++
+			continue
+		}
+		if r.Old != nil && rule.Concerns != nil && !rule.Concerns(*r.Old, r.Object) {
+			unconcerned++
 			continue
 		}
 		f := rule.Check(r)
@@ -76,11 +83,21 @@ func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
 		}
 		out.Warnings = append(out.Warnings, f.Warnings...)
 	}
-	if off == len(s.rules) {
+	switch {
+	case off == len(s.rules):
 		out.Reason = ReasonOff
+	case off+unconcerned == len(s.rules):
+		out.Reason = ReasonUnchanged
+	}
+	if more := len(out.Warnings) - maxWarnings; more > 0 {
+		out.Warnings = append(out.Warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("and %d more warnings", more+1))
 	}
 	return out
 }
+
+// maxWarnings bounds what one response says: the API server cuts all warnings of a response off at 4,096 characters
+// (kubernetes/apiserver, pkg/endpoints/filters/warning.go), and nobody reads more.
+const maxWarnings = 12
 
 // Docs is the address of a rule's documentation.
 func Docs(rule RuleName) string {
