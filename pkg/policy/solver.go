@@ -109,10 +109,10 @@ func (s Solver) offered(name string) bool {
 }
 
 // zoneLabels is the number of labels of a zone that a name lies in, else 0. Names are compared label by label from the
-// right and without regard to case, so an asterisk is a label like any other.
+// right and without regard to case, so an asterisk is a label like any other; a zone that ends in a dot has no name in
+// it (github.com/miekg/dns, CompareDomainName).
 func zoneLabels(zone, name string) int {
-	z := strings.Split(strings.ToLower(strings.TrimSuffix(zone, ".")), ".")
-	n := strings.Split(strings.TrimSuffix(name, "."), ".")
+	z, n := strings.Split(strings.ToLower(zone), "."), strings.Split(name, ".")
 	if z[0] == "" || len(z) > len(n) || !slices.Equal(z, n[len(n)-len(z):]) {
 		return 0
 	}
