@@ -17,8 +17,9 @@ type Solver struct {
 	// Labels, Names and Zones are its selector. An empty one matches everything.
 	Labels       map[string]string
 	Names, Zones []string
-	// Class is the ingress class of the Ingress that it makes for HTTP-01; empty when it names none. ClassField is the
-	// field that names it, ingressClassName or class.
+	// Ingress is true when it answers HTTP-01 by an Ingress. Class is that Ingress's class, empty when it names none, and
+	// ClassField the field that names it, ingressClassName or class.
+	Ingress           bool
 	Class, ClassField string
 }
 
@@ -31,6 +32,7 @@ func NewSolvers(list []acmeapi.ACMEChallengeSolver) []Solver {
 			kept.Labels, kept.Names, kept.Zones = s.Selector.MatchLabels, s.Selector.DNSNames, s.Selector.DNSZones
 		}
 		if s.HTTP01 != nil && s.HTTP01.Ingress != nil {
+			kept.Ingress = true
 			switch in := s.HTTP01.Ingress; {
 			case in.IngressClassName != nil:
 				kept.Class, kept.ClassField = *in.IngressClassName, "ingressClassName"
