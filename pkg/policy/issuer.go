@@ -17,6 +17,8 @@ type Issuer struct {
 	// ACME is true when it orders from an ACME directory, which Directory then describes.
 	ACME      bool
 	Directory acme.Directory
+	// Service is what is known of the CA's limits and certificates; its Host is empty when nothing is.
+	Service acme.Service
 	// Profile is the CA's profile that it asks for; empty for the CA's default.
 	Profile string
 	// Solvers are its own, in their order.
@@ -39,6 +41,7 @@ func NewIssuer(ref IssuerRef, spec *acmeapi.ACMEIssuer, directories acme.Directo
 		return out
 	}
 	out.ACME, out.Directory, out.Profile = true, directories.Lookup(spec.Server), spec.Profile
+	out.Service, _ = directories.Service(spec.Server)
 	out.Solvers, out.solvers = NewSolvers(spec.Solvers), spec.Solvers
 	return out
 }
