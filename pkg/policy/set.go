@@ -21,7 +21,7 @@ type Rule struct {
 
 // Rules returns every rule of this version, in the order they are asked.
 func Rules() []Rule {
-	return []Rule{productionCA, budget, churn, impossibleName, refusedKey, issuerReference, noSolver, ingressClass, sharedSecret, wildcardZone, unrehearsedChange}
+	return []Rule{productionCA, budget, churn, impossibleName, refusedKey, mustChurn, issuerReference, noSolver, ingressClass, sharedSecret, wildcardZone, unrehearsedChange}
 }
 
 // Set is a checked list of rules.
