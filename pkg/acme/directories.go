@@ -29,6 +29,9 @@ type CA struct {
 	// Backdate is how long before its issuance a certificate of those directories begins to be valid, and Lifetime how
 	// long it is valid. 0 if that is not known, with the same effect.
 	Backdate, Lifetime time.Duration
+	// RenewalExemption is how long after an issuance the same set of names counts as a renewal there, see
+	// [Service.RenewalExemption]. 0 if that is not known, with the same effect.
+	RenewalExemption time.Duration
 
 	// services is what certwire knows by itself, by the directories' stage.
 	services map[Stage]Service

@@ -107,6 +107,9 @@ func (ca CA) service(d Directory, before Service, known bool) (Service, bool) {
 	if ca.Backdate > 0 {
 		s.Backdate = ca.Backdate
 	}
+	if ca.RenewalExemption > 0 {
+		s.exemption = ca.RenewalExemption
+	}
 	if ca.Lifetime > 0 {
 		s.Profiles = withLifetime(s.Profiles, ca.Lifetime)
 	}

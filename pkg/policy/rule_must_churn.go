@@ -74,12 +74,12 @@ func checkMustChurn(r Request) Finding {
 		return churns(r, c)
 	case schedule.Before >= lifetime:
 		return advise(MustChurn, ReasonRenewBeforeIgnored,
-			fmt.Sprintf("%s is not shorter than %s, which certificates of %s live", schedule, plainDuration(lifetime), r.Issuer.Ref),
+			fmt.Sprintf("%s is not shorter than %s, which certificates of %s live", schedule, inWords(lifetime), r.Issuer.Ref),
 			fmt.Sprintf("cert-manager ignores it and renews after two thirds; %s is that third", hours(lifetime/3)))
 	}
 	for _, change := range service.Changes(r.Issuer.Profile, r.Now) {
 		if c := newOutlook(schedule, change.Lifetime, service); c.bad() {
-			line := fmt.Sprintf("from %s on certificates of %s live %s", change.From.Format(time.DateOnly), r.Issuer.Ref, plainDuration(change.Lifetime))
+			line := fmt.Sprintf("from %s on certificates of %s live %s", change.From.Format(time.DateOnly), r.Issuer.Ref, inWords(change.Lifetime))
 			return advise(MustChurn, ReasonChurnAhead, append([]string{line}, c.warnings()...)...)
 		}
 	}
@@ -96,7 +96,7 @@ func (c outlook) bad() bool {
 }
 
 func churns(r Request, c outlook) Finding {
-	live := fmt.Sprintf("%s, because %s leaves too little of %s, which certificates of %s live", c.often(), c.schedule, plainDuration(c.lifetime), r.Issuer.Ref)
+	live := fmt.Sprintf("%s, because %s leaves too little of %s, which certificates of %s live", c.often(), c.schedule, inWords(c.lifetime), r.Issuer.Ref)
 	message := fmt.Sprintf("%s would be renewed %s", subject(r), live)
 	if c.limit.Enabled() {
 		message += fmt.Sprintf(". %s allows %s for one set of names: %s, and renewals fail from then on", r.Issuer.Directory, allows(c.limit), c.usedUp())
@@ -106,7 +106,7 @@ func churns(r Request, c outlook) Finding {
 	if c.interval <= 0 {
 		reason = ReasonChurnLoop
 	}
-	warnings := append([]string{fmt.Sprintf("certificates of %s live %s", r.Issuer.Ref, plainDuration(c.lifetime))}, c.warnings()...)
+	warnings := append([]string{fmt.Sprintf("certificates of %s live %s", r.Issuer.Ref, inWords(c.lifetime))}, c.warnings()...)
 	if r.Object.Schedule().Windows {
 		return advise(MustChurn, reason, append(warnings, "spec.renewal.windows may make it rarer")...)
 	}
@@ -126,7 +126,7 @@ func (c outlook) often() string {
 	if c.interval <= 0 {
 		return "as soon as it is issued, without end"
 	}
-	return "every " + plainDuration(c.interval.Round(time.Minute))
+	return "every " + hours(c.interval.Round(time.Minute))
 }
 
 // usedUp says when the limit is.
@@ -156,7 +156,7 @@ func (c outlook) deniedAfter() time.Duration {
 	return math.MaxInt64
 }
 
-func allows(l acme.Limit) string { return fmt.Sprintf("%d in %s", l.Count, plainDuration(l.Period)) }
+func allows(l acme.Limit) string { return fmt.Sprintf("%d in %s", l.Count, inWords(l.Period)) }
 
 // String names the field that decides.
 func (s Schedule) String() string {
@@ -164,14 +164,6 @@ func (s Schedule) String() string {
 		return "renewBefore " + hours(s.Before)
 	}
 	return fmt.Sprintf("renewBeforePercentage %d", *s.Percentage)
-}
-
-// plainDuration is in days where that is exact and in hours else.
-func plainDuration(d time.Duration) string {
-	if days := d / (24 * time.Hour); days > 1 && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%d days", days)
-	}
-	return hours(d)
 }
 
 // hours is Go's notation without the zeros at its end.

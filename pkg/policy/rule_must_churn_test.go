@@ -75,7 +75,7 @@ func TestMustChurn(t *testing.T) {
 		"a renewBefore that is ignored": {
 			request: ask(now, "shortlived", `renewBefore: 720h`), reason: ReasonRenewBeforeIgnored,
 			warnings: []string{
-				"renewBefore 720h is not shorter than 160h, which certificates of Issuer le live",
+				"renewBefore 720h is not shorter than 160 hours, which certificates of Issuer le live",
 				"cert-manager ignores it and renews after two thirds; 53h20m is that third",
 				"more: " + Docs(MustChurn),
 			},

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // RuleName is a rule's name in the configuration, in metrics and in docs/rules.md.
@@ -21,7 +22,11 @@ type Rule struct {
 
 // Rules returns every rule of this version, in the order they are asked.
 func Rules() []Rule {
-	return []Rule{productionCA, budget, churn, impossibleName, refusedKey, mustChurn, issuerReference, noSolver, ingressClass, sharedSecret, wildcardZone, unrehearsedChange}
+	return []Rule{
+		productionCA, impossibleName, refusedKey, mustChurn, // what can never work, before what cannot work now
+		budget, churn,
+		issuerReference, noSolver, ingressClass, sharedSecret, wildcardZone, unrehearsedChange,
+	}
 }
 
 // Set is a checked list of rules.
@@ -66,7 +71,7 @@ func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
 			off++
 			continue
 		}
-		if r.Old != nil && rule.Concerns != nil && !rule.Concerns(*r.Old, r.Object) {
+		if !rule.concernedBy(r) {
 			unconcerned++
 			continue
 		}
@@ -91,15 +96,25 @@ func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
 	case off+unconcerned == len(s.rules):
 		out.Reason = ReasonUnchanged
 	}
-	if more := len(out.Warnings) - maxWarnings; more > 0 {
-		out.Warnings = append(out.Warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("and %d more warnings", more+1))
-	}
+	out.Warnings = bounded(out.Warnings)
 	return out
+}
+
+func (r Rule) concernedBy(request Request) bool {
+	return request.Old == nil || r.Concerns == nil || r.Concerns(*request.Old, request.Object)
 }
 
 // maxWarnings bounds what one response says: the API server cuts all warnings of a response off at 4,096 characters
 // (kubernetes/apiserver, pkg/endpoints/filters/warning.go), and nobody reads more.
 const maxWarnings = 12
+
+func bounded(warnings []string) []string {
+	more := len(warnings) - maxWarnings
+	if more <= 0 {
+		return warnings
+	}
+	return append(slices.Clip(warnings[:maxWarnings-1]), fmt.Sprintf("and %d more warnings", more+1))
+}
 
 // Docs is the address of a rule's documentation.
 func Docs(rule RuleName) string {
