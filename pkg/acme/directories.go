@@ -29,7 +29,7 @@ type CA struct {
 	// Backdate is how long before its issuance a certificate of those directories begins to be valid, and Lifetime how
 	// long it is valid. 0 if that is not known, with the same effect.
 	Backdate, Lifetime time.Duration
-	// RenewalExemption is how long after its last issuance there a set of names counts as a renewal, see
+	// RenewalExemption is how long after an issuance the same set of names counts as a renewal there, see
 	// [Service.RenewalExemption]. 0 if that is not known, with the same effect.
 	RenewalExemption time.Duration
 
@@ -121,6 +121,16 @@ func (d Directories) Hosts(stage Stage) []string {
 	}
 	slices.Sort(hosts)
 	return hosts
+}
+
+// StagingHost returns the host of a CA's staging directory, the first by name; empty when none is known.
+func (d Directories) StagingHost(ca string) string {
+	for _, host := range d.Hosts(Staging) {
+		if d.byHost[host].CA == ca {
+			return host
+		}
+	}
+	return ""
 }
 
 func hostOrURL(entry string) (string, error) {

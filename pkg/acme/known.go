@@ -1,5 +1,8 @@
 package acme
 
+// LetsEncrypt is the name of the CA whose rules certwire knows in full.
+const LetsEncrypt = "Let's Encrypt"
+
 // KnownCAs returns the public authorities whose directories certwire recognises without configuration.
 //
 // Sources: Let's Encrypt's own pages (https://letsencrypt.org/docs/staging-environment/ and the v01 host that
@@ -9,7 +12,7 @@ package acme
 func KnownCAs() []CA {
 	return []CA{
 		{
-			Name:       "Let's Encrypt",
+			Name:       LetsEncrypt,
 			Production: []string{"acme-v02.api.letsencrypt.org", "acme-v01.api.letsencrypt.org"},
 			Staging:    []string{"acme-staging-v02.api.letsencrypt.org", "acme-staging.api.letsencrypt.org"},
 			services:   letsEncryptServices(),

@@ -66,6 +66,13 @@ func (c cluster) RenewalWindowOpen(string, string, time.Time) bool { return fals
 func (c cluster) Creations(string, string, time.Time) []bool       { return c.creations }
 func (c cluster) NamespaceCreated(string) time.Time                { return c.born }
 func (c cluster) NamespacesUsing(policy.IssuerRef) []string        { return []string{"a"} }
+func (c cluster) IngressClasses() []string                         { return []string{"nginx"} }
+func (c cluster) Users(string, policy.IssuerRef) []policy.User {
+	return []policy.User{{Namespace: "shop", Name: "web", Names: []string{"*.example.com", "www.example.com"}}}
+}
+func (c cluster) Rehearsals(string, policy.Kind, string, acme.Directories) []policy.Issuer {
+	return nil
+}
 func (c cluster) MayBreakGlass(context.Context, Requester, string, policy.RuleName) (bool, error) {
 	return false, errors.New("away")
 }
@@ -85,7 +92,7 @@ func (c *counts) Failure(hook string, stage Stage) {
 func (c *counts) Observe(string, time.Duration) {}
 
 var productionIssuer = policy.Issuer{Found: true, ACME: true,
-	Directory: acme.Directory{Host: "acme-v02.api.letsencrypt.org", CA: "Let's Encrypt", Stage: acme.Production}}
+	Directory: acme.Directory{Host: "acme-v02.api.letsencrypt.org", CA: acme.LetsEncrypt, Stage: acme.Production}}
 
 func newHook(t testing.TB, name string, c cluster) (*Hook, *counts) {
 	t.Helper()

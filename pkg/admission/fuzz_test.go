@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -98,8 +99,20 @@ func FuzzGuard(f *testing.F) {
 		f.Add([]byte(reviewOf(c[0], c[1], "CREATE", order, "")))
 		f.Add([]byte(reviewOf(c[0], c[1], "UPDATE", order, `{"spec":{"issuerRef":{"name":"other"},"acme":{"server":"https://x"}}}`)))
 	}
+	for _, spec := range []string{
+		`"dnsNames":["a.local","*.example.com","a.example.com"],"ipAddresses":["10.0.0.1"],"commonName":"x","uris":["a:b"],"secretName":"web-tls"`,
+		`"privateKey":{"algorithm":"RSA","size":8192},"renewBefore":"2159h30m","renewal":{"windows":[{}]}`, `"renewBeforePercentage":99`,
+	} {
+		f.Add([]byte(reviewOf("cert-manager.io", "Certificate", "CREATE", `{"metadata":{"labels":{"a":"b"}},"spec":{"issuerRef":{"name":"le"},`+spec+`}}`, "")))
+	}
+	const issuer = `{"metadata":{"name":"le"},"spec":{"acme":{"server":"https://acme-v02.api.letsencrypt.org/directory","profile":"p","externalAccountBinding":{"keyID":"k"},"solvers":[{"http01":{"ingress":{"class":"x"}},"selector":{"dnsZones":["*.a"]}}]}}}`
+	f.Add([]byte(reviewOf("cert-manager.io", "Issuer", "UPDATE", issuer, strings.Replace(issuer, "http01", "dns01", 1))))
+	production := map[string]string{"certwire.dev/issuance": "deny", "certwire.dev/environment": "production"}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		h, _ := newHook(t, "orders", cluster{labels: optedIn, issuer: productionIssuer})
+		h := known(t, "orders", optedIn)
+		if len(body)%2 == 0 {
+			h = known(t, "orders", production) // past the first rule
+		}
 		a := post(t, h, string(body))
 		if a.code != http.StatusOK {
 			return

@@ -13,6 +13,7 @@ import (
 
 // Issuance is what [Guard] asks of the inventory. All but NamespaceLabels answer from memory.
 type Issuance interface {
+	Surroundings
 	// Ready returns nil once the answers are complete.
 	Ready() error
 	// NamespaceLabels returns a namespace's labels, which are not changed; an error means that nobody knows.
@@ -59,7 +60,8 @@ type Guard struct {
 	// Settings returns the configuration in force.
 	Settings func() *config.Settings
 	Recorder Recorder
-	// Now is the clock. It decides whether a renewal is due, and nothing that a refusal's text says.
+	// Now is the clock. It decides whether a renewal is due and which lifetime a CA's certificates have, and nothing that
+	// an Order's refusal says.
 	Now func() time.Time
 	// Closed makes a review that cannot be decided a refusal. True for Orders alone: every order passes there, and
 	// cert-manager tries again by itself. People's requests fail open.
@@ -149,7 +151,7 @@ func parse(kind policy.Kind, r *request[jsontext.Value]) (policy.Request, error)
 	facts := policy.Request{Object: object, Namespace: r.Namespace, Relevant: true, Create: r.Operation == "CREATE"}
 	if r.Operation == "UPDATE" {
 		if old, err := policy.Parse(kind, r.OldObject); err == nil {
-			facts.Relevant = policy.Relevant(&old, object)
+			facts.Old, facts.Relevant = &old, policy.Relevant(&old, object)
 		}
 	}
 	return facts, nil
@@ -163,10 +165,11 @@ func (h *Guard) gather(facts *policy.Request, labels map[string]string, settings
 	}
 	facts.Environment = settings.Environments.Of(facts.Namespace, labels)
 	if o.Kind == policy.IssuerKind || o.Kind == policy.ClusterIssuer {
-		facts.Issuer = policy.Issuer{Ref: *o.Issuer, Found: true, ACME: o.Server != "", Directory: settings.Directories.Lookup(o.Server)}
+		facts.Issuer = policy.NewIssuer(*o.Issuer, o.ACME(), settings.Directories)
 	} else {
 		facts.Issuer = h.Issuance.Issuer(facts.Namespace, *o.Issuer, settings.Directories)
 	}
+	h.surroundings(facts, settings)
 	if facts.Issuer.Directory.Stage != acme.Production {
 		return
 	}

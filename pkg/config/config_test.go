@@ -36,6 +36,19 @@ issuance:
 authorities:
 - production: ["https://"]
 - name: Corp
+- name: Limited
+  production: [a.example]
+  lifetime: 90 days
+  backdate: "-1h"
+  limits:
+    newOrders: {count: 0, period: 3h}
+    certificatesPerSet: {count: 5, burst: -1, period: week}
+    certificatesPerDomain: {count: 1, period: 1000000h}
+    failedAuthorizations: 5
+    certificates: {}
+- name: Tested
+  staging: [b.example]
+  renewalExemption: 1h
 adoption:
   enabled: "yes"
   writesPerSecond: fast
@@ -53,11 +66,20 @@ adoption:
 		`environments.namePatterns[1].pattern: Invalid value: 7: must be a string`,
 		`environments.namePatterns[1].environment: Required value`,
 		`issuance.mode: Unsupported value: "enforce": supported values: "deny", "off", "warn"`,
-		`issuance.rules: Unsupported value: "prod-ca": supported values: "production-ca"`,
+		`issuance.rules: Unsupported value: "prod-ca": supported values: "`,
 		`issuance.rules[production-ca]: Unsupported value: "maybe"`,
 		`authorities[0].name: Required value`,
 		`authorities[0]: Invalid value`,
 		`authorities[1]: Required value: at least one host in production or staging`,
+		`authorities[2].lifetime: Invalid value: "90 days": must be a positive Go duration such as "2160h"`,
+		`authorities[2].backdate: Invalid value: "-1h"`,
+		`authorities[2].limits.newOrders.count: Invalid value: 0: must be at least 1`,
+		`authorities[2].limits.certificatesPerSet.burst: Invalid value: -1`,
+		`authorities[2].limits.certificatesPerSet.period: Invalid value: "week"`,
+		`authorities[2].limits.certificatesPerDomain: Invalid value: "1000000h": the bucket takes more than fifty years to fill`,
+		`authorities[2].limits.failedAuthorizations: Invalid value: 5: must be an object`,
+		`authorities[2].limits.certificates: Invalid value: unknown field; known here: certificatesPerDomain, certificatesPerSet, failedAuthorizations, newOrders`,
+		`authorities[3].production: Required value: limits, lifetime, backdate and renewalExemption are those of production directories`,
 		`adoption.enabled: Invalid value: "yes": must be true or false`,
 		`adoption.writesPerSecond: Invalid value: "fast": must be a number`,
 		`adoption.burst: Invalid value: 1.5: must be a whole number`,
@@ -119,6 +141,51 @@ adoption: {enabled: false}
 	}
 	if !s.Environments.Of("l-1", nil).Production || s.Modes.For(policy.ProductionCA, nil) != policy.ModeOff || *s.Adoption.Enabled {
 		t.Errorf("settings: %+v", s)
+	}
+}
+
+func TestLimitsOfAnAuthority(t *testing.T) {
+	t.Parallel()
+	c, err := Parse("x", []byte(head+`
+authorities:
+- name: Corp
+  production: [acme.corp.example]
+  lifetime: 720h
+  backdate: 1m
+  renewalExemption: 48h
+  limits:
+    newOrders: {count: 10, burst: 20, period: 1h}
+    certificatesPerSet: {count: 3, period: 24h}
+- name: Ours
+  production: [acme-v02.api.letsencrypt.org]
+  limits:
+    certificatesPerDomain: {count: 500, period: 168h}
+- name: Longer
+  production: [acme-v02.api.letsencrypt.org]
+  lifetime: 2400h
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := s.Directories.Service("https://acme.corp.example/dir")
+	want := acme.Limits{
+		NewOrders:          acme.Limit{Count: 10, Burst: 20, Period: time.Hour},
+		CertificatesPerSet: acme.Limit{Count: 3, Burst: 3, Period: 24 * time.Hour},
+	}
+	lifetime, known := got.Lifetime("", time.Time{})
+	if !ok || got.Limits != want || got.Backdate != time.Minute || got.RenewalExemption() != 48*time.Hour || !known || lifetime != 720*time.Hour {
+		t.Errorf("got %+v, lifetime %s", got, lifetime)
+	}
+	// What an authority says of a host that certwire knows replaces the limits as a whole, and nothing else.
+	got, _ = s.Directories.Service("https://acme-v02.api.letsencrypt.org/directory")
+	want = acme.Limits{CertificatesPerDomain: acme.Limit{Count: 500, Burst: 500, Period: 168 * time.Hour}}
+	lifetime, _ = got.Lifetime("", time.Time{})
+	if got.Limits != want || got.RenewalExemption() != 120*24*time.Hour || lifetime != 2400*time.Hour {
+		t.Errorf("got %+v, lifetime %s", got, lifetime)
 	}
 }
 
@@ -188,6 +255,7 @@ func TestFileKeepsTheLastGoodOne(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(head + "issuance: {mode: deny}"))
+	f.Add([]byte(head + "authorities: [{name: a, production: [b], lifetime: 1h, limits: {newOrders: {count: 1, period: 1h}}}]"))
 	f.Add([]byte("a: &x [*x]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := Parse("x", text)

@@ -77,6 +77,13 @@ func (c *Config) applyDefaults() {
 	if len(c.Environments.Production) == 0 {
 		c.Environments.Production = []string{"production"}
 	}
+	for _, a := range c.Authorities {
+		for _, l := range a.limits() {
+			if l.limit != nil && l.limit.Burst == 0 {
+				l.limit.Burst = l.limit.Count
+			}
+		}
+	}
 	if c.Adoption.Enabled == nil {
 		on := true
 		c.Adoption.Enabled = &on

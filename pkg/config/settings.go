@@ -54,7 +54,3 @@ func (c *Config) Settings() (*Settings, error) {
 	s.Hash = hex.EncodeToString(sum[:6])
 	return s, nil
 }
-
-func (a Authority) ca() acme.CA {
-	return acme.CA{Name: a.Name, Production: a.Production, Staging: a.Staging}
-}

@@ -56,6 +56,37 @@ type Authority struct {
 	Production []string `json:"production,omitempty"`
 	// Staging are those that do not.
 	Staging []string `json:"staging,omitempty"`
+	// Limits are the rate limits of its production directories. They replace all that certwire knows of a host's limits;
+	// without them, what it knows stays, and the orders of a host that it knows nothing of are not metered.
+	Limits *Limits `json:"limits,omitempty"`
+	// Lifetime is how long the certificates of its production directories are valid, as a Go duration such as "2160h".
+	Lifetime string `json:"lifetime,omitempty"`
+	// Backdate is how long before its issuance a certificate begins to be valid, as a Go duration.
+	Backdate string `json:"backdate,omitempty"`
+	// RenewalExemption is how long after an issuance the same set of names is a renewal, which spends neither the limit
+	// of the account nor that of the domain, as a Go duration.
+	RenewalExemption string `json:"renewalExemption,omitempty"`
+}
+
+// Limits are the rate limits of a CA. One that is left out does not exist there.
+type Limits struct {
+	// NewOrders is held against the ACME account.
+	NewOrders *Limit `json:"newOrders,omitempty"`
+	// CertificatesPerDomain is held against each registered domain, such as example.co.uk.
+	CertificatesPerDomain *Limit `json:"certificatesPerDomain,omitempty"`
+	// CertificatesPerSet is held against the exact set of names.
+	CertificatesPerSet *Limit `json:"certificatesPerSet,omitempty"`
+	// FailedAuthorizations is held against each name of an account.
+	FailedAuthorizations *Limit `json:"failedAuthorizations,omitempty"`
+}
+
+// Limit is a token bucket: it holds burst tokens, and gets count of them back in each period, evenly.
+type Limit struct {
+	Count int `json:"count"`
+	// Burst defaults to the count.
+	Burst int `json:"burst,omitempty"`
+	// Period is a Go duration such as "168h".
+	Period string `json:"period"`
 }
 
 // Adoption bounds the writes of the adoption controller.

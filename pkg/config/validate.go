@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -70,20 +69,6 @@ func (s Issuance) validate(at *field.Path) field.ErrorList {
 		if mode := s.Rules[name]; !slices.Contains(modes, mode) {
 			problems = append(problems, field.NotSupported(at.Child("rules").Key(name), mode, modes))
 		}
-	}
-	return problems
-}
-
-func (a Authority) validate(at *field.Path) field.ErrorList {
-	var problems field.ErrorList
-	if a.Name == "" {
-		problems = append(problems, field.Required(at.Child("name"), "what people call the CA"))
-	}
-	if len(a.Production)+len(a.Staging) == 0 {
-		problems = append(problems, field.Required(at, "at least one host in production or staging"))
-	}
-	if _, err := acme.NewDirectories(a.ca()); err != nil {
-		problems = append(problems, field.Invalid(at, a.Name, err.Error()))
 	}
 	return problems
 }

@@ -42,6 +42,7 @@ type Inventory struct {
 	looking               sync.Mutex
 	informersHaveSynced   atomic.Bool
 	certManagerHaveSynced atomic.Bool
+	ingressClasses        atomic.Pointer[toolscache.SharedIndexInformer]
 }
 
 // stores are the indexed caches of a group of kinds, set once they exist.
@@ -139,6 +140,7 @@ func (i *Inventory) Start(ctx context.Context) error {
 			i.log.Info("Caches have synced", "kinds", "Certificates and issuers")
 		}
 	})
+	filling.Go(func() { i.until(ctx, "IngressClasses", i.startIngressClasses) })
 	filling.Wait()
 	<-ctx.Done()
 	return nil

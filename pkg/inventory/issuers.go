@@ -4,7 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 
 	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/policy"
@@ -29,11 +31,7 @@ func (i *Inventory) Issuer(namespace string, ref policy.IssuerRef, directories a
 	if err != nil || !ok {
 		return out
 	}
-	out.Found = true
-	if server := serverOf(object); server != "" {
-		out.ACME, out.Directory, out.Account = true, directories.Lookup(server), accountOf(object)
-	}
-	return out
+	return describe(ref, object, directories)
 }
 
 // StagingIssuer returns an issuer that a namespace can use instead of one at a production CA: with a staging
@@ -46,9 +44,8 @@ func (i *Inventory) StagingIssuer(namespace, ca string, directories acme.Directo
 	}
 	var found []policy.Issuer
 	add := func(kind, name string, object any) {
-		d := directories.Lookup(serverOf(object))
-		if d.Stage == acme.Staging {
-			found = append(found, policy.Issuer{Ref: policy.NewIssuerRef(name, kind, ""), Found: true, ACME: true, Directory: d})
+		if issuer := describe(policy.NewIssuerRef(name, kind, ""), object, directories); issuer.Directory.Stage == acme.Staging {
+			found = append(found, issuer)
 		}
 	}
 	for _, o := range s.clusterIssuers.GetIndexer().List() {
@@ -83,30 +80,48 @@ func order(first bool) int {
 	return 1
 }
 
-func serverOf(object any) string {
+// describe reads an issuer from the cache.
+func describe(ref policy.IssuerRef, object any, directories acme.Directories) policy.Issuer {
 	var spec cmapi.IssuerSpec
-	switch o := object.(type) {
-	case *cmapi.Issuer:
-		spec = o.Spec
-	case *cmapi.ClusterIssuer:
-		spec = o.Spec
-	}
-	if spec.ACME == nil {
-		return ""
-	}
-	return spec.ACME.Server
-}
-
-func accountOf(object any) string {
 	var status cmapi.IssuerStatus
 	switch o := object.(type) {
 	case *cmapi.Issuer:
-		status = o.Status
+		spec, status = o.Spec, o.Status
 	case *cmapi.ClusterIssuer:
-		status = o.Status
+		spec, status = o.Spec, o.Status
 	}
-	if status.ACME == nil {
-		return ""
+	out := policy.NewIssuer(ref, spec.ACME, directories)
+	if status.ACME != nil {
+		out.Account = status.ACME.URI
 	}
-	return status.ACME.URI
+	for _, c := range status.Conditions {
+		if out.Ready = c.Status == cmmeta.ConditionTrue; !out.Ready {
+			out.Unready = c.Reason
+		}
+	}
+	return out
+}
+
+// stripIssuer keeps the solvers whole: what a rehearsal has to have the same of is every field of them.
+func stripIssuer(spec cmapi.IssuerSpec) cmapi.IssuerSpec {
+	if spec.ACME == nil {
+		return cmapi.IssuerSpec{}
+	}
+	return cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{
+		Server: spec.ACME.Server, Profile: spec.ACME.Profile, Solvers: spec.ACME.Solvers,
+	}}}
+}
+
+// stripIssuerStatus keeps the account and whether the issuer is ready.
+func stripIssuerStatus(status cmapi.IssuerStatus) cmapi.IssuerStatus {
+	var kept cmapi.IssuerStatus
+	if status.ACME != nil && status.ACME.URI != "" {
+		kept.ACME = &acmeapi.ACMEIssuerStatus{URI: status.ACME.URI}
+	}
+	for _, c := range status.Conditions {
+		if c.Type == cmapi.IssuerConditionReady {
+			kept.Conditions = []cmapi.IssuerCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason}}
+		}
+	}
+	return kept
 }

@@ -43,9 +43,9 @@ func strip(object any) (any, error) {
 	case *cmapi.CertificateRequest:
 		return stripRequest(o), nil
 	case *cmapi.Issuer:
-		return &cmapi.Issuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec), Status: accountOnly(o.Status)}, nil
+		return &cmapi.Issuer{ObjectMeta: identity(o.ObjectMeta), Spec: stripIssuer(o.Spec), Status: stripIssuerStatus(o.Status)}, nil
 	case *cmapi.ClusterIssuer:
-		return &cmapi.ClusterIssuer{ObjectMeta: identity(o.ObjectMeta), Spec: serverOnly(o.Spec), Status: accountOnly(o.Status)}, nil
+		return &cmapi.ClusterIssuer{ObjectMeta: identity(o.ObjectMeta), Spec: stripIssuer(o.Spec), Status: stripIssuerStatus(o.Status)}, nil
 	}
 	if m, err := meta.Accessor(object); err == nil {
 		m.SetManagedFields(nil)
@@ -139,19 +139,4 @@ func isReloader(d *appsv1.Deployment) bool {
 		}
 	}
 	return false
-}
-
-func serverOnly(spec cmapi.IssuerSpec) cmapi.IssuerSpec {
-	if spec.ACME == nil {
-		return cmapi.IssuerSpec{}
-	}
-	return cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: spec.ACME.Server}}}
-}
-
-// accountOnly keeps the account's URL, which the CA counts by.
-func accountOnly(status cmapi.IssuerStatus) cmapi.IssuerStatus {
-	if status.ACME == nil {
-		return cmapi.IssuerStatus{}
-	}
-	return cmapi.IssuerStatus{ACME: &acmeapi.ACMEIssuerStatus{URI: status.ACME.URI}}
 }

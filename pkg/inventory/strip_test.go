@@ -86,14 +86,29 @@ func TestStripKeepsWhatIsAsked(t *testing.T) {
 		},
 		Status: cmapi.CertificateStatus{Revision: &revision, NotAfter: &when, RenewalTime: &when, Conditions: []cmapi.CertificateCondition{{Message: "long"}}},
 	}
-	i := &cmapi.Issuer{Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: "https://x", Email: "who@example.com", CABundle: []byte("long")}}}}
+	solvers := []acmeapi.ACMEChallengeSolver{{DNS01: &acmeapi.ACMEChallengeSolverDNS01{}}}
+	i := &cmapi.Issuer{
+		Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{
+			Server: "https://x", Profile: "p", Solvers: solvers, Email: "who@example.com", CABundle: []byte("long"),
+		}}},
+		Status: cmapi.IssuerStatus{
+			ACME:       &acmeapi.ACMEIssuerStatus{URI: "https://x/acct/1", LastRegisteredEmail: "who@example.com"},
+			Conditions: []cmapi.IssuerCondition{{Type: "Other"}, {Type: cmapi.IssuerConditionReady, Status: cmmeta.ConditionTrue, Reason: "r", Message: "long"}},
+		},
+	}
 	for _, pair := range [][2]any{
 		{c, &cmapi.Certificate{
 			ObjectMeta: metav1.ObjectMeta{Name: "n", Namespace: "s"},
 			Spec:       cmapi.CertificateSpec{SecretName: "x", IssuerRef: cmmeta.IssuerReference{Name: "i"}, SecretTemplate: c.Spec.SecretTemplate},
 			Status:     cmapi.CertificateStatus{Revision: &revision, NotAfter: &when, RenewalTime: &when},
 		}},
-		{i, &cmapi.Issuer{Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: "https://x"}}}}},
+		{i, &cmapi.Issuer{
+			Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{ACME: &acmeapi.ACMEIssuer{Server: "https://x", Profile: "p", Solvers: solvers}}},
+			Status: cmapi.IssuerStatus{
+				ACME:       &acmeapi.ACMEIssuerStatus{URI: "https://x/acct/1"},
+				Conditions: []cmapi.IssuerCondition{{Type: cmapi.IssuerConditionReady, Status: cmmeta.ConditionTrue, Reason: "r"}},
+			},
+		}},
 		{&cmapi.ClusterIssuer{Spec: cmapi.IssuerSpec{IssuerConfig: cmapi.IssuerConfig{SelfSigned: &cmapi.SelfSignedIssuer{}}}}, &cmapi.ClusterIssuer{}},
 		{
 			&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"}, ManagedFields: []metav1.ManagedFieldsEntry{{}}}},

@@ -31,8 +31,8 @@ type Object struct {
 	// registry/generic/registry/store.go: the object is prepared before it is validated).
 	UID string
 	// Deleting is true when metadata.deletionTimestamp is set.
-	Deleting    bool
-	Annotations map[string]string
+	Deleting            bool
+	Labels, Annotations map[string]string
 	// Owner is the kind of the controlling owner, empty when there is none.
 	Owner string
 	// Issuer is the issuer it refers to; nil when it refers to none (an Ingress without the annotations).
@@ -51,6 +51,7 @@ func Parse(kind Kind, raw []byte) (Object, error) {
 			UID               string            `json:"uid"`
 			GenerateName      string            `json:"generateName"`
 			DeletionTimestamp string            `json:"deletionTimestamp"`
+			Labels            map[string]string `json:"labels"`
 			Annotations       map[string]string `json:"annotations"`
 			OwnerReferences   []struct {
 				Kind       string `json:"kind"`
@@ -64,7 +65,7 @@ func Parse(kind Kind, raw []byte) (Object, error) {
 	}
 	out := Object{
 		Kind: kind, Name: o.Metadata.Name, UID: o.Metadata.UID, Deleting: o.Metadata.DeletionTimestamp != "",
-		Annotations: o.Metadata.Annotations, spec: o.Spec,
+		Labels: o.Metadata.Labels, Annotations: o.Metadata.Annotations, spec: o.Spec,
 	}
 	if out.Name == "" && o.Metadata.GenerateName != "" {
 		out.Name = o.Metadata.GenerateName + "?"
@@ -139,14 +140,9 @@ func (o *Object) asksForCertificates() (bool, error) {
 	return false, nil
 }
 
-// Identifiers returns what an Order asks a certificate for. A field of the wrong type counts as empty.
+// Identifiers returns what an Order or a Certificate asks a certificate for. A field of the wrong type counts as empty.
 func (o *Object) Identifiers() []string {
-	var commonName string
-	var dnsNames, ipAddresses []string
-	_ = o.field("commonName", &commonName)
-	_ = o.field("dnsNames", &dnsNames)
-	_ = o.field("ipAddresses", &ipAddresses)
-	return Identifiers(commonName, dnsNames, ipAddresses)
+	return Identifiers(o.CommonName(), o.DNSNames(), o.IPAddresses())
 }
 
 // Replaces is what an Order says it replaces (ARI, RFC 9773); empty when it says nothing.

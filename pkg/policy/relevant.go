@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -18,6 +19,7 @@ import (
 var certificateFields = []string{
 	"dnsNames", "ipAddresses", "uris", "emailAddresses", "otherNames", "commonName", "subject", "literalSubject", "isCA",
 	"usages", "duration", "issuerRef", "secretName", "renewBefore", "renewBeforePercentage",
+	"renewal",
 }
 
 // sets are the fields whose order does not matter.
@@ -33,7 +35,7 @@ func Relevant(old *Object, updated Object) bool {
 	case Certificate:
 		return certificateChanged(*old, updated)
 	case IssuerKind, ClusterIssuer:
-		return host(old.Server) != host(updated.Server)
+		return issuerChanged(*old, updated)
 	case Ingress:
 		return shimChanged(*old, updated, "tls")
 	case Gateway:
@@ -71,18 +73,53 @@ func ChangeOf(old, updated Object) Change {
 }
 
 func certificateChanged(old, updated Object) bool {
-	for _, f := range certificateFields {
-		if f == "issuerRef" {
-			if *old.Issuer != *updated.Issuer {
-				return true
+	return changed(certificateFields...)(old, updated) || keyOf(old) != keyOf(updated)
+}
+
+// changed compares fields of a Certificate's spec.
+func changed(fields ...string) func(old, updated Object) bool {
+	return func(old, updated Object) bool {
+		return slices.ContainsFunc(fields, func(f string) bool {
+			if f == "issuerRef" && old.Issuer != nil && updated.Issuer != nil {
+				return *old.Issuer != *updated.Issuer
 			}
-			continue
-		}
-		if !same(f, old.spec[f], updated.spec[f]) {
-			return true
-		}
+			return !same(f, old.spec[f], updated.spec[f])
+		})
 	}
-	return keyOf(old) != keyOf(updated)
+}
+
+// issuerChanged reports whether what an issuer orders, or how it proves names, has changed. Its e-mail address or its
+// account's key say nothing of that.
+func issuerChanged(old, updated Object) bool {
+	if directoryChanged(old, updated) {
+		return true
+	}
+	a, b := old.ACME(), updated.ACME()
+	if a == nil || b == nil {
+		return (a == nil) != (b == nil)
+	}
+	return a.Profile != b.Profile || !sameSolvers(a.Solvers, b.Solvers) || !sameBinding(a.ExternalAccountBinding, b.ExternalAccountBinding)
+}
+
+func directoryChanged(old, updated Object) bool { return host(old.Server) != host(updated.Server) }
+
+func solversChanged(old, updated Object) bool {
+	var a, b []acmeapi.ACMEChallengeSolver
+	if spec := old.ACME(); spec != nil {
+		a = spec.Solvers
+	}
+	if spec := updated.ACME(); spec != nil {
+		b = spec.Solvers
+	}
+	return !sameSolvers(a, b)
+}
+
+// sameBinding compares external accounts: another one may have other rights at the CA.
+func sameBinding(a, b *acmeapi.ACMEExternalAccountBinding) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.KeyID == b.KeyID && a.Key == b.Key
 }
 
 func shimChanged(old, updated Object, field string) bool {

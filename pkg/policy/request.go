@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certwire/certwire/pkg/acme"
 )
@@ -46,18 +47,6 @@ func (r IssuerRef) String() string { return r.Kind + " " + r.Name }
 
 // External is true for an issuer that another controller serves: certwire does not know its CA.
 func (r IssuerRef) External() bool { return r.Group != CertManagerGroup }
-
-// Issuer is what the inventory knows of an issuer.
-type Issuer struct {
-	Ref IssuerRef
-	// Found is false when no such object is known.
-	Found bool
-	// ACME is true when it orders from an ACME directory, which Directory then describes.
-	ACME      bool
-	Directory acme.Directory
-	// Account is the URL of its ACME account; empty until it is registered.
-	Account string
-}
 
 // Renewal is what an Order says of itself that can show it to be a renewal.
 type Renewal struct {
@@ -126,4 +115,28 @@ type Request struct {
 	Budget Budget
 	// Affected lists, for a ClusterIssuer, the non-production namespaces that have Certificates from it, sorted.
 	Affected []string
+
+	// Old is the object before an update; nil for a creation, and when it could not be read.
+	Old *Object
+	// Now is when the request was made. No Order's refusal may hold it.
+	Now time.Time
+	// Sharing lists, for a Certificate, the other Certificates of its namespace that write to the same Secret, sorted.
+	Sharing []string
+	// OtherKind is the issuer of the name that a Certificate refers to and of the other kind; nil unless it alone exists.
+	OtherKind *IssuerRef
+	// IngressClasses are the cluster's, sorted; nil when nobody knows them.
+	IngressClasses []string
+	// Users are, for an Issuer or ClusterIssuer that is changed, the Certificates that refer to it, sorted.
+	Users []User
+	// Rehearsals are, for one that is changed, the issuers of its kind and namespace at a staging directory of the same
+	// CA, sorted by name. StagingHost is the host of such a directory, empty when the CA has none.
+	Rehearsals  []Issuer
+	StagingHost string
+}
+
+// User is a Certificate that uses an issuer.
+type User struct {
+	Namespace, Name string
+	// Names are what it asked for last; empty when that is not known.
+	Names []string
 }

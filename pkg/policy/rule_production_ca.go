@@ -53,6 +53,12 @@ var productionCA = Rule{
 	Reasons: []Reason{
 		ReasonProductionCA, ReasonIssuerNotFound, ReasonDueRenewal, ReasonDecidedAtOrder, ReasonClusterIssuerMoved,
 	},
+	Concerns: func(old, updated Object) bool {
+		if updated.Kind == IssuerKind || updated.Kind == ClusterIssuer {
+			return directoryChanged(old, updated) // other solvers at the same CA are none of this rule's business
+		}
+		return true
+	},
 	Check: checkProductionCA,
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // RuleName is a rule's name in the configuration, in metrics and in docs/rules.md.
@@ -13,11 +14,20 @@ type Rule struct {
 	Name RuleName
 	// Reasons lists every reason its findings can have.
 	Reasons []Reason
-	Check   func(Request) Finding
+	// Concerns reports whether an update changes anything that the rule looks at, so that nobody has to mend what they
+	// do not touch. Nil means every update that is relevant at all, see [Relevant].
+	Concerns func(old, updated Object) bool
+	Check    func(Request) Finding
 }
 
 // Rules returns every rule of this version, in the order they are asked.
-func Rules() []Rule { return []Rule{productionCA, budget, churn} }
+func Rules() []Rule {
+	return []Rule{
+		productionCA, impossibleName, refusedKey, mustChurn, // what can never work, before what cannot work now
+		budget, churn,
+		issuerReference, noSolver, ingressClass, sharedSecret, wildcardZone, unrehearsedChange,
+	}
+}
 
 // Set is a checked list of rules.
 type Set struct{ rules []Rule }
@@ -54,11 +64,15 @@ func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
 		return Decision{Verdict: Allow, Reason: ReasonUnchanged}
 	}
 	out := Decision{Verdict: Allow, Reason: ReasonPass}
-	off := 0
+	off, unconcerned := 0, 0
 	for _, rule := range s.rules {
 		m := mode(rule.Name)
 		if m == ModeOff {
 			off++
+			continue
+		}
+		if !rule.concernedBy(r) {
+			unconcerned++
 			continue
 		}
 		f := rule.Check(r)
@@ -76,10 +90,30 @@ func (s *Set) Decide(r Request, mode func(RuleName) Mode) Decision {
 		}
 		out.Warnings = append(out.Warnings, f.Warnings...)
 	}
-	if off == len(s.rules) {
+	switch {
+	case off == len(s.rules):
 		out.Reason = ReasonOff
+	case off+unconcerned == len(s.rules):
+		out.Reason = ReasonUnchanged
 	}
+	out.Warnings = bounded(out.Warnings)
 	return out
+}
+
+func (r Rule) concernedBy(request Request) bool {
+	return request.Old == nil || r.Concerns == nil || r.Concerns(*request.Old, request.Object)
+}
+
+// maxWarnings bounds what one response says: the API server cuts all warnings of a response off at 4,096 characters
+// (kubernetes/apiserver, pkg/endpoints/filters/warning.go), and nobody reads more.
+const maxWarnings = 12
+
+func bounded(warnings []string) []string {
+	more := len(warnings) - maxWarnings
+	if more <= 0 {
+		return warnings
+	}
+	return append(slices.Clip(warnings[:maxWarnings-1]), fmt.Sprintf("and %d more warnings", more+1))
 }
 
 // Docs is the address of a rule's documentation.

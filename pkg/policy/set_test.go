@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestNewSetRefuses(t *testing.T) {
 	t.Parallel()
@@ -55,6 +58,52 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 				t.Errorf("rule %s: reason %q twice or unfit for a label", r.Name, reason)
 			}
 			seen[reason] = true
+		}
+	}
+}
+
+func TestWarningsAreBounded(t *testing.T) {
+	t.Parallel()
+	many := Rule{Name: "many", Reasons: []Reason{"x"}, Check: func(Request) Finding {
+		return Finding{Reason: "x", Warnings: slices.Repeat([]string{"w"}, 9)}
+	}}
+	more := many
+	more.Name = "more"
+	set, err := NewSet([]Rule{many, more})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := set.Decide(Request{Relevant: true}, func(RuleName) Mode { return ModeWarn }).Warnings
+	if len(got) != 12 || got[11] != "and 7 more warnings" {
+		t.Errorf("%d: %q", len(got), got)
+	}
+}
+
+func TestOnlyConcernedRulesAreAsked(t *testing.T) {
+	t.Parallel()
+	deny := func(RuleName) Mode { return ModeDeny }
+	rule := func(name RuleName, concerned bool) Rule {
+		return Rule{
+			Name: name, Reasons: []Reason{"x"}, Concerns: func(Object, Object) bool { return concerned },
+			Check: func(Request) Finding { return Finding{Reason: "x", Refusable: true, Message: "no"} },
+		}
+	}
+	for sentence, c := range map[string]struct {
+		rules   []Rule
+		old     *Object
+		verdict Verdict
+		reason  Reason
+	}{
+		"a creation concerns every rule":               {[]Rule{rule("a", false)}, nil, Deny, "x"},
+		"an update that concerns none changes nothing": {[]Rule{rule("a", false), rule("b", false)}, &Object{}, Allow, ReasonUnchanged},
+		"an update that concerns one is its matter":    {[]Rule{rule("a", false), rule("b", true)}, &Object{}, Deny, "x"},
+	} {
+		set, err := NewSet(c.rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := set.Decide(Request{Relevant: true, Old: c.old}, deny); got.Verdict != c.verdict || got.Reason != c.reason {
+			t.Errorf("%s: %s (%s)", sentence, got.Verdict, got.Reason)
 		}
 	}
 }
