@@ -32,7 +32,7 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	  done; \
 	done
 	go test ./certs/... ./cmd/... ./pkg/... ./test/harness
-	go test -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
+	go test -count=1 -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
 
 .PHONY: control-plane
 control-plane: ## build etcd, the API server and kubectl for the tests (minutes the first time)
