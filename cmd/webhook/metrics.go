@@ -67,6 +67,8 @@ func (s *server) reconfigured(now *config.Settings, err error) {
 	for _, key := range s.inventory.Interesting() {
 		s.adopter.Add(key) // adoption may have been switched on
 	}
+	s.inventory.ShowOrders() // the limits of another CA may be known now
+	s.resumer.Wake()
 }
 
 var configDesc = prometheus.NewDesc("certwire_config_info", "The configuration in force; always 1.", []string{"hash"}, nil)

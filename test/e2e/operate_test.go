@@ -252,41 +252,24 @@ func TestAdoptionIsSwitchedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(text string) {
-		t.Helper()
-		head := "apiVersion: config.certwire.dev/v1alpha1\nkind: Configuration\n"
-		if err := os.WriteFile(certwire.ConfigFile(), []byte(head+text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	const head = "apiVersion: config.certwire.dev/v1alpha1\nkind: Configuration\n"
 	defer func() {
 		if err := os.WriteFile(certwire.ConfigFile(), good, 0o600); err != nil {
 			t.Error(err)
 		}
 	}()
-	inForce := func() (hashes []string) {
-		for _, r := range certwire.Replicas {
-			for line := range strings.Lines(fetch(t, "http://"+r.Metrics+"/metrics")) {
-				if strings.HasPrefix(line, "certwire_config_info{") {
-					hashes = append(hashes, line)
-				}
-			}
-		}
-		return hashes
+	if err := certwire.Configure(t.Context(), []byte(head+"adoption: {enabled: false}\n")); err != nil {
+		t.Fatal(err)
 	}
-	before := inForce()
-	write("adoption: {enabled: false}\n")
-	eventually(t, "the configuration is in force on every replica", func() bool {
-		now := inForce()
-		return len(now) == len(certwire.Replicas) && !slices.ContainsFunc(now, func(hash string) bool { return slices.Contains(before, hash) })
-	})
 	create(t, ns, deployment("web", "web-tls"))
 	mustApply(t, ns, certificate("web", "web-tls"))
 	known(t, ns, "web-tls")
 	if a := get(t, ns, "web").Annotations; a[reloadKey] != "" {
 		t.Errorf("adopted while that is switched off: %v", a)
 	}
-	write("adoption: {enabled: true}\n")
+	if err := os.WriteFile(certwire.ConfigFile(), []byte(head+"adoption: {enabled: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "it is adopted without anything else happening", func() bool { return get(t, ns, "web").Annotations[reloadKey] == "web-tls" })
 }
 

@@ -7,6 +7,7 @@
 package issuance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,32 @@ import (
 	"github.com/certwire/certwire/test/harness"
 )
 
-// The two ACME servers by number, and the ClusterIssuers for them by name. The configuration makes production of one.
+// The ACME servers by number, and the ClusterIssuers for them by name. The configuration makes production of two, gives
+// one of these Let's Encrypt's limits, and the other limits that refill while a test waits.
 const (
-	staging, production = 0, 1
+	staging, production, quick = 0, 1, 2
 
-	stagingIssuer, productionIssuer = "pebble-staging", "pebble-production"
+	stagingIssuer, productionIssuer, quickIssuer = "pebble-staging", "pebble-production", "pebble-quick"
 )
+
+// authorities is their part of the configuration.
+const authorities = `authorities:
+- {name: Staging, staging: [%q]}
+- name: Production
+  production: [%q]
+  renewalExemption: 2880h
+  limits:
+    newOrders: {count: 300, period: 3h}
+    certificatesPerDomain: {count: 50, period: 168h}
+    certificatesPerSet: {count: 5, period: 168h}
+    failedAuthorizations: {count: 5, period: 1h}
+- name: Quick
+  production: [%q]
+  renewalExemption: 2880h
+  limits:
+    certificatesPerDomain: {count: 6, period: 12h}
+    certificatesPerSet: {count: 2, period: 40s}
+`
 
 var (
 	cluster     *harness.Cluster
@@ -89,7 +110,7 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	if cluster, err = harness.Start(ctx, os.Stderr); err != nil {
 		return err
 	}
-	if certManager, err = harness.StartCertManager(ctx, cluster, os.Stderr, "--count=2"); err != nil {
+	if certManager, err = harness.StartCertManager(ctx, cluster, os.Stderr, "--count=3"); err != nil {
 		return err
 	}
 	if certwire, err = harness.Deploy(ctx, cluster, log, 2, "--shutdown-delay=3s", "--ca-publish-delay=1s", "-v=1"); err != nil {
@@ -99,15 +120,18 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	config = fmt.Appendf(config, "authorities:\n- {name: Pebble, production: [%q], staging: [%q]}\n",
-		certManager.ACME(production), certManager.ACME(staging))
-	if err := os.WriteFile(certwire.ConfigFile(), config, 0o600); err != nil {
+	// must-churn is off, so that a test can make a renewal due.
+	config = bytes.Replace(config, []byte("  mode: warn\n"), []byte("  mode: warn\n  rules: {must-churn: \"off\"}\n"), 1)
+	config = fmt.Appendf(config, authorities, certManager.ACME(staging), certManager.ACME(production), certManager.ACME(quick))
+	if err := certwire.Configure(ctx, config); err != nil {
 		return err
 	}
-	issuers := certManager.ClusterIssuer(stagingIssuer, staging) + "---" + certManager.ClusterIssuer(productionIssuer, production)
+	issuers := certManager.ClusterIssuer(stagingIssuer, staging) + "---" + certManager.ClusterIssuer(productionIssuer, production) +
+		"---" + certManager.ClusterIssuer(quickIssuer, quick)
 	if _, err := cluster.Kubectl(ctx, issuers, "apply", "-f", "-"); err != nil {
 		return errors.Join(errors.New("making the issuers"), err)
 	}
-	_, err = cluster.Kubectl(ctx, "", "wait", "--for=condition=Ready", "--timeout=2m", "clusterissuer/"+stagingIssuer, "clusterissuer/"+productionIssuer)
+	_, err = cluster.Kubectl(ctx, "", "wait", "--for=condition=Ready", "--timeout=2m", "clusterissuer/"+stagingIssuer, "clusterissuer/"+productionIssuer,
+		"clusterissuer/"+quickIssuer)
 	return err
 }

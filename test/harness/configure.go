@@ -1,0 +1,75 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Configure writes the replicas' configuration, which must differ from the one in force, and waits until every replica
+// has taken it.
+func (w *Certwire) Configure(ctx context.Context, text []byte) error {
+	before, err := w.hashes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.ConfigFile(), text, 0o600); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := w.hashes(ctx)
+		if err == nil && !slices.ContainsFunc(now, func(hash string) bool { return slices.Contains(before, hash) }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the configuration to be in force: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// hashes are those of the configuration in force on each replica.
+func (w *Certwire) hashes(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, r := range w.Replicas {
+		line, err := r.Metric(ctx, "certwire_config_info{")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, line)
+	}
+	return out, nil
+}
+
+// Metric returns the first line of a replica's metrics that begins like this.
+func (r *Replica) Metric(ctx context.Context, prefix string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Metrics+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("reading a replica's metrics: %w", err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("reading a replica's metrics: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, prefix) {
+			return strings.TrimSpace(line), nil
+		}
+	}
+	return "", fmt.Errorf("a replica has no metric %s", prefix)
+}
