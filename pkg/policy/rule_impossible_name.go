@@ -8,10 +8,10 @@
 // Refused, for issuers at a known public CA: names that cannot be certified publicly (no public suffix as in .internal,
 // .local or .svc, a single label, a public suffix itself, an IP address among the DNS names, a trailing dot, characters
 // and lengths that DNS does not have, letters that are not in their ASCII form, a misplaced wildcard), IP addresses that
-// are private, loopback, link-local or multicast, and more names than any profile of the CA takes. For Let's Encrypt
-// also: a name beside the wildcard that covers it, e-mail addresses, URIs, and an IP address as the common name. For
-// every ACME issuer: a common name that is not among dnsNames and ipAddresses, in the same spelling; cert-manager itself
-// fails such a request.
+// are private, carrier-grade, loopback, link-local or multicast, and more names than any profile of the CA takes. For
+// Let's Encrypt also: a name beside the wildcard that covers it, e-mail addresses, URIs, and an IP address as the common
+// name. For every ACME issuer: a common name that is not among dnsNames and ipAddresses, in the same spelling;
+// cert-manager itself fails such a request.
 //
 // Warned about: IP addresses and a number of names that another profile of the CA takes, but not the issuer's; what
 // Let's Encrypt alone is known to refuse, at other public CAs; and everything in Certificates that cert-manager makes for
@@ -151,6 +151,9 @@ func plainAddress(text string) string {
 	return a.Unmap().String()
 }
 
+// carrierGrade are the addresses between carriers and their customers: RFC 6598.
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
+
 func wrongNames(o Object) []refused {
 	var found []refused
 	for _, name := range o.DNSNames() {
@@ -164,7 +167,7 @@ func wrongNames(o Object) []refused {
 			continue // cert-manager's own webhook refuses it
 		}
 		a = a.Unmap()
-		if a.IsPrivate() || !a.IsGlobalUnicast() {
+		if a.IsPrivate() || !a.IsGlobalUnicast() || carrierGrade.Contains(a) {
 			found = append(found, refused{ReasonImpossibleName, true, fmt.Sprintf("%q is no public address", text)})
 		}
 	}

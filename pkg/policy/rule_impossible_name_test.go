@@ -62,6 +62,7 @@ func TestImpossibleName(t *testing.T) {
 		"an address among the names":                 {request: certificate(t, spec(`dnsNames: [192.0.2.1]`), le), reason: ReasonImpossibleName, refused: true},
 		"a trailing dot":                             {request: certificate(t, spec(`dnsNames: [www.example.com.]`), le), reason: ReasonImpossibleName, refused: true},
 		"a private address":                          {request: certificate(t, spec(`ipAddresses: [10.0.0.1]`), at(t, leServer, "shortlived")), reason: ReasonImpossibleName, refused: true},
+		"an address behind a carrier":                {request: certificate(t, spec(`ipAddresses: [100.100.1.2]`), at(t, leServer, "shortlived")), reason: ReasonImpossibleName, refused: true},
 		"a loopback address in IPv6's clothes":       {request: certificate(t, spec(`ipAddresses: ["::ffff:127.0.0.1"]`), at(t, leServer, "shortlived")), reason: ReasonImpossibleName, refused: true},
 		"a public address with the profile for them": {request: certificate(t, spec(`ipAddresses: [203.1.113.1]`), at(t, leServer, "shortlived"))},
 		"a public address with another profile": {

@@ -9,6 +9,9 @@ import (
 
 const docs = "https://github.com/certwire/certwire/blob/main/docs/rules.md#production-ca"
 
+// dns01 is a solver for every name.
+const dns01 = "{dns01: {cloudflare: {apiTokenSecretRef: {name: cloudflare, key: token}}}}"
+
 // issuers makes ClusterIssuers for Let's Encrypt, once for all tests, with names that say nothing of the directory.
 func issuers(t *testing.T) {
 	t.Helper()
@@ -16,12 +19,12 @@ func issuers(t *testing.T) {
 apiVersion: cert-manager.io/v1
 kind: ClusterIssuer
 metadata: {name: letsencrypt-prod}
-spec: {acme: {server: "https://ACME-v02.api.letsencrypt.org:443/directory", privateKeySecretRef: {name: a}, solvers: []}}
+spec: {acme: {server: "https://ACME-v02.api.letsencrypt.org:443/directory", privateKeySecretRef: {name: a}, solvers: [`+dns01+`]}}
 ---
 apiVersion: cert-manager.io/v1
 kind: ClusterIssuer
 metadata: {name: letsencrypt-staging}
-spec: {acme: {server: "https://acme-staging-v02.api.letsencrypt.org/directory", privateKeySecretRef: {name: b}, solvers: []}}
+spec: {acme: {server: "https://acme-staging-v02.api.letsencrypt.org/directory", privateKeySecretRef: {name: b}, solvers: [`+dns01+`]}}
 `, "--server-side") // tests run side by side
 	ns := namespace(t, "certwire.dev/issuance=deny")
 	eventually(t, "both replicas know the issuers", func() bool {
