@@ -8,6 +8,7 @@ import (
 
 	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/config"
+	"github.com/certwire/certwire/pkg/ledger"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -103,18 +104,28 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	h.gather(&facts, labels, settings)
 	order, metered := h.measure(ctx, r, &facts, settings)
 	mode := func(rule policy.RuleName) policy.Mode { return settings.Modes.For(rule, labels) }
-	decision := h.decide(ctx, r, facts, mode)
-	if metered && facts.Object.Kind == policy.Order && decision.Verdict != policy.Deny && !r.DryRun {
-		enforce := mode(policy.BudgetRule) == policy.ModeDeny && decision.Reason != policy.ReasonBreakGlass
-		again, err := h.reserve(ctx, order, &facts, enforce)
-		if err != nil {
-			return Response{}, at(StageLookup, err)
-		}
-		if again {
-			decision = h.decide(ctx, r, facts, mode)
-		}
+	decision, err := h.settle(ctx, r, &facts, order, metered, mode)
+	if err != nil {
+		return Response{}, at(StageLookup, err)
 	}
 	return h.answer(r, facts, decision, mode), nil
+}
+
+// settle decides and, for an Order that is let through, takes its place in the budgets. When the freshest state of the
+// ledger has no token for it any more, the rules are asked again.
+func (h *Guard) settle(ctx context.Context, r *request[jsontext.Value], facts *policy.Request, order ledger.Order, metered bool,
+	mode func(policy.RuleName) policy.Mode,
+) (policy.Decision, error) {
+	decision := h.decide(ctx, r, *facts, mode)
+	if !metered || facts.Object.Kind != policy.Order || decision.Verdict == policy.Deny || r.DryRun {
+		return decision, nil
+	}
+	enforce := mode(policy.BudgetRule) == policy.ModeDeny && decision.Reason != policy.ReasonBreakGlass
+	again, err := h.reserve(ctx, order, facts, enforce)
+	if err != nil || !again {
+		return decision, err
+	}
+	return h.decide(ctx, r, *facts, mode), nil
 }
 
 // decide asks the rules and, where they refuse, whether the glass may be broken.

@@ -62,7 +62,6 @@ type Ledger struct {
 	written map[string]*v1alpha1.IssuanceBudget // our last write, while the cache may be behind
 	decoded map[string]cached
 	pending map[string]*pending
-	lag     time.Time // since when something waits to be stored
 }
 
 // cached is a decoded budget, valid for one version of the object.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/certwire/certwire/pkg/acme"
@@ -135,7 +136,7 @@ func (l *Ledger) failed(s Seen, domains []subject, account subject, accounted bo
 	now := l.Now()
 	all := domains
 	if accounted && !s.Taken {
-		all = append(all[:len(all):len(all)], account)
+		all = append(slices.Clip(all), account)
 	}
 	for _, subject := range all {
 		if _, flying := l.entry(subject).state.inFlight[uid]; flying {

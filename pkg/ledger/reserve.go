@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,10 +83,7 @@ func (l *Ledger) Reserve(ctx context.Context, o Order, enforce bool) (policy.Bud
 
 // with returns the book with one of its budgets replaced by a fresher one.
 func (b *book) with(e *entry) *book {
-	out := &book{domains: map[string]*entry{}, account: b.account}
-	for d, have := range b.domains {
-		out.domains[d] = have
-	}
+	out := &book{domains: maps.Clone(b.domains), account: b.account}
 	if e.account != "" {
 		out.account = e
 	} else {
