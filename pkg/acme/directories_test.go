@@ -75,6 +75,18 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+func TestPublicCA(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"acme-v02.api.letsencrypt.org": LetsEncrypt, "acme-staging-v02.api.letsencrypt.org": LetsEncrypt, "acme.zerossl.com": "ZeroSSL",
+		"acme.corp.example": "", "": "",
+	} {
+		if got := PublicCA(host); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
 func TestNewDirectoriesRefusesContradictions(t *testing.T) {
 	t.Parallel()
 	if _, err := NewDirectories(CA{Name: "x", Production: []string{"a.example"}, Staging: []string{"A.example:443"}}); err == nil {

@@ -1,7 +1,21 @@
 package acme
 
+import "sync"
+
 // LetsEncrypt is the name of the CA whose rules certwire knows in full.
 const LetsEncrypt = "Let's Encrypt"
+
+// PublicCA returns the public CA that a directory's host belongs to, whatever a configuration calls it; empty for hosts
+// that certwire does not know by itself, which may be those of a private CA.
+func PublicCA(host string) string { return publicCAs()[host].CA }
+
+var publicCAs = sync.OnceValue(func() map[string]Directory {
+	d, err := NewDirectories(KnownCAs()...)
+	if err != nil {
+		return nil // a test has seen that it is none
+	}
+	return d.byHost
+})
 
 // KnownCAs returns the public authorities whose directories certwire recognises without configuration.
 //

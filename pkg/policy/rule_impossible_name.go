@@ -17,7 +17,8 @@
 // Let's Encrypt alone is known to refuse, at other public CAs; and everything in Certificates that cert-manager makes for
 // an Ingress or a Gateway.
 //
-// Allowed: all names at private ACME CAs, which certify internal ones.
+// Allowed: all names at private ACME CAs, which certify internal ones; a CA that only the configuration knows counts as
+// one.
 //
 // Sources: boulder, policy/pa.go, ra/ra.go and csr/csr.go; CA/Browser Forum, Baseline Requirements, sections 3.2.2 and
 // 4.2.2; cert-manager, pkg/controller/certificaterequests/acme/acme.go for the common name.
@@ -70,7 +71,7 @@ func checkImpossibleName(r Request) Finding {
 		return Finding{}
 	}
 	found := wrongCommonName(r)
-	if r.Issuer.Directory.CA != "" {
+	if acme.PublicCA(r.Issuer.Directory.Host) != "" {
 		found = append(found, wrongNames(r.Object)...)
 		found = append(found, redundantNames(r)...)
 		found = append(found, notNames(r)...)
@@ -107,6 +108,11 @@ func checkImpossibleName(r Request) Finding {
 	return refuse(r, ImpossibleName, found[0].reason, message, lines...)
 }
 
+// atLetsEncrypt is true for the CA whose every rule is known.
+func atLetsEncrypt(r Request) bool {
+	return acme.PublicCA(r.Issuer.Directory.Host) == acme.LetsEncrypt
+}
+
 // instead is what to do about the first problem.
 func instead(reason Reason) string {
 	switch reason {
@@ -137,7 +143,7 @@ func wrongCommonName(r Request) []refused {
 	switch {
 	case !slices.Contains(known, name):
 		return []refused{{ReasonCommonName, true, fmt.Sprintf("commonName %q is not among dnsNames and ipAddresses", name)}}
-	case err == nil && r.Issuer.Directory.CA == acme.LetsEncrypt:
+	case err == nil && atLetsEncrypt(r):
 		return []refused{{ReasonCommonName, true, fmt.Sprintf("commonName %q is an IP address", name)}}
 	}
 	return nil
@@ -179,7 +185,7 @@ func redundantNames(r Request) []refused {
 	if !ok {
 		return nil
 	}
-	return []refused{{ReasonRedundantName, r.Issuer.Directory.CA == acme.LetsEncrypt, fmt.Sprintf("%q is covered by %q already", name, wildcard)}}
+	return []refused{{ReasonRedundantName, atLetsEncrypt(r), fmt.Sprintf("%q is covered by %q already", name, wildcard)}}
 }
 
 func notNames(r Request) []refused {
@@ -189,7 +195,7 @@ func notNames(r Request) []refused {
 		list []string
 	}{{"emailAddresses", r.Object.EmailAddresses()}, {"uris", r.Object.URIs()}} {
 		if len(f.list) > 0 {
-			found = append(found, refused{ReasonEmailOrURI, r.Issuer.Directory.CA == acme.LetsEncrypt, f.what + " have no place in a public TLS certificate"})
+			found = append(found, refused{ReasonEmailOrURI, atLetsEncrypt(r), f.what + " have no place in a public TLS certificate"})
 		}
 	}
 	return found

@@ -54,9 +54,13 @@ func TestImpossibleName(t *testing.T) {
 				"refused with certwire.dev/issuance=deny: " + Docs(ImpossibleName),
 			},
 		},
-		"internal names at another public CA":        {request: certificate(t, spec(`dnsNames: [a.local]`), at(t, zeroServer, "")), reason: ReasonImpossibleName, refused: true},
-		"internal names at staging":                  {request: certificate(t, spec(`dnsNames: [a.local]`), at(t, "https://acme-staging-v02.api.letsencrypt.org/directory", "")), reason: ReasonImpossibleName, refused: true},
-		"internal names at a private CA are fine":    {request: certificate(t, spec(`dnsNames: [a.local, "*.corp", corp.], emailAddresses: [a@corp]`), at(t, privateServer, ""))},
+		"internal names at another public CA":     {request: certificate(t, spec(`dnsNames: [a.local]`), at(t, zeroServer, "")), reason: ReasonImpossibleName, refused: true},
+		"internal names at staging":               {request: certificate(t, spec(`dnsNames: [a.local]`), at(t, "https://acme-staging-v02.api.letsencrypt.org/directory", "")), reason: ReasonImpossibleName, refused: true},
+		"internal names at a private CA are fine": {request: certificate(t, spec(`dnsNames: [a.local, "*.corp", corp.], emailAddresses: [a@corp]`), at(t, privateServer, ""))},
+		"internal names at a CA of the configuration": {request: certificate(t, spec(`dnsNames: [a.local]`), at(t, privateServer, ""), func(r *Request) {
+			r.Issuer.Directory = acme.Directory{Host: "ca.corp.example", CA: "Corp", Stage: acme.Production}
+		})},
+		"internal names at a public CA under another name": {request: certificate(t, spec(`dnsNames: [a.local]`), le, func(r *Request) { r.Issuer.Directory.CA = "Ours" }), reason: ReasonImpossibleName, refused: true},
 		"a single label":                             {request: certificate(t, spec(`dnsNames: [localhost]`), le), reason: ReasonImpossibleName, refused: true},
 		"a public suffix":                            {request: certificate(t, spec(`dnsNames: [co.uk]`), le), reason: ReasonImpossibleName, refused: true},
 		"an address among the names":                 {request: certificate(t, spec(`dnsNames: [192.0.2.1]`), le), reason: ReasonImpossibleName, refused: true},

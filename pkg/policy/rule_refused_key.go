@@ -36,7 +36,7 @@ var refusedKey = Rule{
 }
 
 func checkRefusedKey(r Request) Finding {
-	if !forACME(r, Certificate) || r.Issuer.Directory.CA != acme.LetsEncrypt {
+	if !forACME(r, Certificate) || !atLetsEncrypt(r) {
 		return Finding{}
 	}
 	algorithm, size := r.Object.PrivateKey()
