@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,13 +49,70 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := play(ctx, cluster, os.Stdout, story); err != nil {
+	certManager, err := perform(ctx, cluster, certwire, os.Stderr, os.Stdout)
+	defer certManager.Stop()
+	if err != nil {
 		return err
 	}
 	fmt.Printf("# The cluster stays until Ctrl-C. To try it by hand, in another terminal:\nexport KUBECONFIG=%s\nalias kubectl=%s\n# certwire's log: %s\n",
 		cluster.Kubeconfig, cluster.KubectlPath(), log.Name())
 	<-ctx.Done()
 	return nil
+}
+
+// perform plays everything. On a cluster that is not ours, the part with a CA is left out: it may have a cert-manager.
+func perform(ctx context.Context, c *harness.Cluster, certwire *harness.Certwire, progress, out io.Writer) (*harness.CertManager, error) {
+	if err := play(ctx, c, out, story); err != nil {
+		return nil, err
+	}
+	certManager, err := harness.StartCertManager(ctx, c, progress)
+	switch {
+	case errors.Is(err, harness.ErrNotOurs):
+		fmt.Fprintln(progress, "demo: the part with a CA is left out:", err)
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if err := withCA(ctx, c, certwire, certManager); err != nil {
+		return certManager, err
+	}
+	return certManager, play(ctx, c, out, budgets)
+}
+
+// authority is what certwire is told of the ACME server.
+const authority = `authorities:
+- name: Demo CA
+  production: [%q]
+  renewalExemption: 2880h
+  limits:
+    newOrders: {count: 300, period: 3h}
+    certificatesPerDomain: {count: 50, period: 168h}
+    certificatesPerSet: {count: 5, period: 168h}
+    failedAuthorizations: {count: 5, period: 1h}
+`
+
+// ingressClass is the one that the issuer's solver names. Nothing serves it: the ACME server validates without asking.
+const ingressClass = `---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: none}
+spec: {controller: example.com/none}
+`
+
+// withCA makes an issuer at the ACME server, and tells certwire of its limits.
+func withCA(ctx context.Context, c *harness.Cluster, certwire *harness.Certwire, certManager *harness.CertManager) error {
+	config, err := os.ReadFile(certwire.ConfigFile())
+	if err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	if err := certwire.Configure(ctx, fmt.Appendf(config, authority, certManager.ACME(0))); err != nil {
+		return err
+	}
+	if _, err := c.Kubectl(ctx, certManager.ClusterIssuer("demo-ca", 0)+ingressClass, "apply", "-f", "-"); err != nil {
+		return fmt.Errorf("making an issuer at the ACME server: %w", err)
+	}
+	_, err = c.Kubectl(ctx, "", "wait", "--for=condition=Ready", "--timeout=2m", "clusterissuer/demo-ca")
+	return err
 }
 
 // install deploys certwire and shows the command that did it.

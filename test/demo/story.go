@@ -24,7 +24,7 @@ type step struct {
 const reloads = `kubectl get deployments -n shop -o custom-columns='NAME:.metadata.name,RELOADS ON:.metadata.annotations.secret\.reloader\.stakater\.com/reload'`
 
 // made is what the story leaves behind.
-var made = []string{"namespace/shop", "clusterissuer/letsencrypt-prod", "clusterissuer/letsencrypt-staging"}
+var made = []string{"namespace/shop", "clusterissuer/demo-ca", "clusterissuer/letsencrypt-prod", "clusterissuer/letsencrypt-staging"}
 
 // story is what the demo plays, once certwire is installed.
 var story = []step{
@@ -78,6 +78,29 @@ var story = []step{
 			`until [ -z "$(kubectl get deployments -n shop -o jsonpath='{.items[*].metadata.annotations.certwire\.dev/status}')" ]; do sleep 0.2; done`,
 			reloads,
 		},
+	},
+}
+
+// budgets is what the demo plays with a CA that counts.
+var budgets = []step{
+	{
+		sentence: "The CA's limits: from here on there are cert-manager's controllers and an ACME server, with the limits of Let's Encrypt. " +
+			"A pipeline deletes a Certificate with its Secret and makes it again.",
+		commands: []string{
+			`for i in 1 2 3 4 5; do
+    kubectl apply -f docs/demo/checkout-certificate.yaml
+    kubectl wait --for=condition=Ready certificate/checkout -n shop
+    kubectl delete --cascade=foreground -n shop certificate/checkout secret/checkout-tls
+  done`,
+		},
+	},
+	{
+		sentence: "The sixth would be the CA's to refuse, for a day or more. certwire is first, and says when the next one is possible.",
+		commands: []string{
+			"kubectl get issuancebudgets --field-selector spec.domain=example.com",
+			"kubectl apply -f docs/demo/checkout-certificate.yaml",
+		},
+		refused: true,
 	},
 }
 

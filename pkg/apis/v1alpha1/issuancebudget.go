@@ -11,6 +11,9 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName={ib,budget,budgets},categories={certwire}
+// +kubebuilder:selectablefield:JSONPath=`.spec.ca`
+// +kubebuilder:selectablefield:JSONPath=`.spec.domain`
+// +kubebuilder:selectablefield:JSONPath=`.spec.account`
 // +kubebuilder:printcolumn:name="CA",type=string,JSONPath=`.spec.ca`
 // +kubebuilder:printcolumn:name="DOMAIN",type=string,JSONPath=`.status.subject`
 // +kubebuilder:printcolumn:name="BUCKET",type=string,JSONPath=`.status.bucket`
