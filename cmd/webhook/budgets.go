@@ -41,6 +41,9 @@ func (s *server) budgets() error {
 	s.corrupt = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "certwire_ledger_corrupt_total", Help: "Budgets whose stored state could not be read and was rebuilt.",
 	})
+	s.unmetered = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "certwire_ledger_unmetered_total", Help: "Orders of new domains that were not metered, because there are too many budgets.",
+	})
 	s.ledger = ledger.New(ledger.Options{
 		Cache: s.manager.GetCache(), Client: live,
 		Directories: func() acme.Directories { return s.settings.Current().Directories },
@@ -53,6 +56,10 @@ func (s *server) budgets() error {
 			s.corrupt.Inc()
 			s.log.Error(err, "A budget could not be read and is rebuilt from the Orders that still exist", "budget", b.Name)
 			events.Event(b, corev1.EventTypeWarning, "BudgetRebuilt", err.Error()+"; it is rebuilt from the Orders that still exist, and orders of deleted Certificates are missing")
+		},
+		Full: func() {
+			s.unmetered.Inc()
+			s.log.Info("There are too many budgets: a new domain is not metered")
 		},
 		Leading: func() bool { return s.leading.Load() },
 		Moved:   func() { s.resumer.Wake() },

@@ -26,6 +26,7 @@ var configGood atomic.Int64
 //     bucket of each limit, for the 100 budgets that are used up most; next slot is 0 while an order is possible.
 //   - certwire_ledger_lag_seconds: how long the oldest counted order has been waiting to be stored.
 //   - certwire_ledger_corrupt_total: budgets that had to be rebuilt.
+//   - certwire_ledger_unmetered_total: orders of new domains that were not metered, because there are too many budgets.
 //   - certwire_refused_orders_total{action}: told (an Event) or retried.
 //   - certwire_objects{kind}: what the inventory holds.
 //   - certwire_adoptions_total{kind,outcome}: what adoption did; outcome is adopted, undone, conflict, contested or failed.
@@ -42,7 +43,7 @@ func (s *server) metrics() error {
 	s.resumer.Count = func(what string) { resumed.WithLabelValues(what).Inc() }
 	s.adopter.Count = func(kind string, o adopt.Outcome) { adoptions.WithLabelValues(kind, string(o)).Inc() }
 	for _, c := range []prometheus.Collector{
-		build, adoptions, objects{s}, inForce{s}, s.corrupt, levels{s}, resumed,
+		build, adoptions, objects{s}, inForce{s}, s.corrupt, s.unmetered, levels{s}, resumed,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "certwire_config_last_reload_successful", Help: "0 while the configuration file has problems.",
 		}, func() float64 { return float64(configGood.Load()) }),

@@ -56,6 +56,7 @@ type server struct {
 	ledger    *ledger.Ledger
 	resumer   *resume.Resumer
 	corrupt   prometheus.Counter
+	unmetered prometheus.Counter
 	leading   atomic.Bool
 }
 

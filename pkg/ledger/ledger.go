@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,8 @@ type Options struct {
 	OrdersReady func() error
 	// Corrupt is told of a budget that could not be read. Optional.
 	Corrupt func(*v1alpha1.IssuanceBudget, error)
+	// Full is told that a new domain is not metered, because there are too many budgets. Optional.
+	Full func()
 	// Leading is true on the replica that writes first. Optional.
 	Leading func() bool
 	// Moved is called when a budget has changed, so that somebody who waits may have a turn. Optional.
@@ -57,8 +60,8 @@ type Ledger struct {
 	started  time.Time
 	queue    workqueue.TypedRateLimitingInterface[string]
 
+	locks   [stripes]sync.Mutex // by a budget's name; nobody holds two
 	mu      sync.Mutex
-	locks   map[string]*sync.Mutex
 	written map[string]*v1alpha1.IssuanceBudget // our last write, while the cache may be behind
 	decoded map[string]cached
 	pending map[string]*pending
@@ -88,7 +91,7 @@ func New(o Options) *Ledger {
 	if o.Grace <= 0 {
 		o.Grace = time.Minute
 	}
-	for _, f := range []*func(){&o.Reseed, &o.Moved} {
+	for _, f := range []*func(){&o.Reseed, &o.Moved, &o.Full} {
 		if *f == nil {
 			*f = func() {}
 		}
@@ -101,8 +104,8 @@ func New(o Options) *Ledger {
 	}
 	return &Ledger{
 		Options: o, started: o.Now(),
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](100*time.Millisecond, 10*time.Second)),
-		locks: map[string]*sync.Mutex{}, written: map[string]*v1alpha1.IssuanceBudget{},
+		queue:   workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](100*time.Millisecond, 10*time.Second)),
+		written: map[string]*v1alpha1.IssuanceBudget{},
 		decoded: map[string]cached{}, pending: map[string]*pending{},
 	}
 }
@@ -188,15 +191,13 @@ func (l *Ledger) freshest(name string) *v1alpha1.IssuanceBudget {
 	return own
 }
 
+// stripes is how many budgets can be written side by side.
+const stripes = 256
+
 func (l *Ledger) lock(name string) *sync.Mutex {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m := l.locks[name]
-	if m == nil {
-		m = &sync.Mutex{}
-		l.locks[name] = m
-	}
-	return m
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // it never fails
+	return &l.locks[h.Sum32()%stripes]
 }
 
 // attempts bounds the conditional writes of one update; each loses only against somebody else's success.
@@ -272,6 +273,10 @@ func (l *Ledger) try(ctx context.Context, s subject, object *v1alpha1.IssuanceBu
 		l.Reseed()
 	}
 	if object == nil {
+		if l.full() {
+			l.stored(s.name(), stored)
+			return true, nil
+		}
 		if object, err = l.create(ctx, s); err != nil {
 			return false, err
 		}
@@ -289,6 +294,20 @@ func (l *Ledger) try(ctx context.Context, s subject, object *v1alpha1.IssuanceBu
 	l.mu.Unlock()
 	l.stored(s.name(), stored)
 	return true, nil
+}
+
+// maxBudgets bounds what orders for ever new domains can make of the cluster: beyond it, domains that are new are not
+// metered. 100,000 Certificates rarely have half as many registered domains.
+const maxBudgets = 100_000
+
+// full is true when no further budget is made.
+func (l *Ledger) full() bool {
+	informer := l.informer.Load()
+	if informer == nil || len((*informer).GetIndexer().ListKeys()) < maxBudgets {
+		return false
+	}
+	l.Full()
+	return true
 }
 
 func (l *Ledger) create(ctx context.Context, s subject) (*v1alpha1.IssuanceBudget, error) {

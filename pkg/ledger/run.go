@@ -198,12 +198,15 @@ func (l *Ledger) tend(ctx context.Context, b *v1alpha1.IssuanceBudget, exists ma
 		if e.state.empty(now) && e.untouched() {
 			return l.remove(ctx, b)
 		}
-		if sameView(e.status(now, b.Status), b.Status) {
+		if next := e.status(now, b.Status); sameView(next, b.Status) || large(b) && sameHeadline(next, b.Status) {
 			return nil
 		}
 	}
 	return l.update(ctx, s, func(*entry) (bool, error) { return true, nil })
 }
+
+// large is true for a budget that is not written for the sake of its details alone.
+func large(b *v1alpha1.IssuanceBudget) bool { return len(b.Status.State) > 64<<10 }
 
 // untouched is true when no owner has set anything.
 func (e *entry) untouched() bool {

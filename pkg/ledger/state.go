@@ -62,8 +62,8 @@ func (s *state) clone() *state {
 }
 
 // waitsAtMost is how long an order in flight holds its place. The CA counts nothing before it issues, and a challenge
-// that nobody can answer must not keep others waiting for ever.
-const waitsAtMost = time.Hour
+// that nobody can answer must not keep others waiting: a quarter of an hour is enough for any that somebody does.
+const waitsAtMost = 15 * time.Minute
 
 // held counts the orders in flight, other than one, that will need the same token.
 func (s *state) held(now time.Time, but uidKey, counts func(flight) bool) int64 {

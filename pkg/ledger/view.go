@@ -132,8 +132,13 @@ func (e *entry) top(now time.Time) string {
 
 // sameView is true when a write would change nothing that anybody reads.
 func sameView(a, b v1alpha1.IssuanceBudgetStatus) bool {
-	return a.Bucket == b.Bucket && a.Used == b.Used && a.Limit == b.Limit && a.Next == b.Next && a.TopConsumer == b.TopConsumer &&
-		a.InFlight == b.InFlight && a.Sets == b.Sets && slices.Equal(a.Fullest, b.Fullest) && slices.Equal(a.State, b.State)
+	return sameHeadline(a, b) && a.TopConsumer == b.TopConsumer && a.InFlight == b.InFlight && a.Sets == b.Sets &&
+		slices.Equal(a.Fullest, b.Fullest) && slices.Equal(a.State, b.State)
+}
+
+// sameHeadline is true when the columns that tell of the fullest bucket are the same.
+func sameHeadline(a, b v1alpha1.IssuanceBudgetStatus) bool {
+	return a.Bucket == b.Bucket && a.Used == b.Used && a.Limit == b.Limit && a.Next == b.Next
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
