@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LINT    := .cache/bin/golangci-lint
+GEN     := .cache/bin/controller-gen
 # What a run of the fuzzers adds to the committed seeds; the seeds themselves run with every test.
 FUZZ_TIME ?= 10s
 
@@ -45,7 +46,7 @@ cert-manager: ## build cert-manager's controllers and an ACME server for the tes
 	@cd test/certmanager && ../../.cache/bin/certmanager --build-only
 
 .PHONY: lint
-lint: $(LINT) ## run the linters
+lint: $(LINT) generated ## run the linters, and see that generated code is current
 	go vet ./...
 	$(LINT) run ./...
 	cd test/cluster && ../../$(LINT) run --config ../../.golangci.yml ./...
@@ -57,13 +58,30 @@ $(LINT): tools/go.mod tools/go.sum
 	@mkdir -p .cache/bin
 	@cd tools && go build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+# What controller-gen makes is made once more into a temporary folder. A CRD that no type has any more shows up, too.
+.PHONY: generated
+generated: $(GEN)
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(GEN) object paths=./pkg/apis/v1alpha1 output:object:dir="$$fresh/v1alpha1"; \
+	$(GEN) crd paths=./pkg/apis/... output:crd:dir="$$fresh/crds"; \
+	{ diff -u pkg/apis/v1alpha1/zz_generated.deepcopy.go "$$fresh/v1alpha1/zz_generated.deepcopy.go" && \
+	  diff -ru manifests/base/crds "$$fresh/crds"; } || \
+	{ echo "pkg/apis and what is generated from it differ: run make generate" >&2; exit 1; }
+
+$(GEN): tools/gen/go.mod tools/gen/go.sum
+	@echo "building controller-gen"
+	@mkdir -p .cache/bin
+	@cd tools/gen && go build -o ../../$(GEN) sigs.k8s.io/controller-tools/cmd/controller-gen
+
 .PHONY: bench
 bench: control-plane ## measure latency, memory and the cost of one review; prints tables (about 20 minutes)
 	go test ./pkg/admission -run '^$$' -bench . -benchmem
 	go run ./test/bench --full
 
 .PHONY: generate
-generate: control-plane ## write what is made from other files: rendered manifests, rules page, golden files, transcript
+generate: control-plane $(GEN) ## write what is made from other files: CRDs, deep copies, rendered manifests, rules page, golden files, transcript
+	$(GEN) object paths=./pkg/apis/...
+	$(GEN) crd paths=./pkg/apis/... output:crd:dir=manifests/base/crds
 	"$$(go -C test/cluster run . --build-only)/kubectl" kustomize manifests/ > manifests/install.yaml
 	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate > /dev/null
 	UPDATE_GOLDEN=true go test ./test/demo > /dev/null

@@ -57,6 +57,7 @@ type Ledger struct {
 
 	informer atomic.Pointer[toolscache.SharedIndexInformer]
 	synced   atomic.Bool
+	budgets  atomic.Int64 // how many there are
 	started  time.Time
 	queue    workqueue.TypedRateLimitingInterface[string]
 
@@ -77,13 +78,17 @@ type cached struct {
 type pending struct {
 	subject subject
 	changes map[string]change
+	// sum is what they make of base; nil when it has to be worked out again.
+	base, sum *entry
 }
 
 // change is one thing that happened. Applying it twice is applying it once.
 type change struct {
 	at    time.Time
 	since time.Time // when it came to be waiting
-	apply func(*entry) bool
+	// issues is the set of names that was issued; zero for other changes.
+	issues setKey
+	apply  func(*entry) bool
 }
 
 // New returns a Ledger that is not started.
@@ -135,6 +140,30 @@ func (l *Ledger) entry(s subject) *entry {
 	object := l.freshest(name)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	have := l.decode(s, name, object)
+	waiting := l.pending[name]
+	if waiting == nil || len(waiting.changes) == 0 {
+		return have
+	}
+	if waiting.sum == nil || waiting.base != have {
+		sum := have.clone()
+		waiting.applyTo(sum)
+		waiting.base, waiting.sum = have, sum
+	}
+	return waiting.sum
+}
+
+// recorded returns a budget as it is stored, without what waits. It must not be changed.
+func (l *Ledger) recorded(s subject) *entry {
+	name := s.name()
+	object := l.freshest(name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.decode(s, name, object)
+}
+
+// decode reads an object, once for each version of it. The caller holds mu.
+func (l *Ledger) decode(s subject, name string, object *v1alpha1.IssuanceBudget) *entry {
 	version := ""
 	if object != nil {
 		version = object.ResourceVersion
@@ -147,13 +176,7 @@ func (l *Ledger) entry(s subject) *entry {
 		}
 		l.decoded[name] = have
 	}
-	waiting := l.pending[name]
-	if waiting == nil || len(waiting.changes) == 0 {
-		return have.entry
-	}
-	out := have.entry.clone()
-	waiting.applyTo(out)
-	return out
+	return have.entry
 }
 
 // maxDecoded bounds the budgets that are kept decoded.
@@ -302,8 +325,7 @@ const maxBudgets = 100_000
 
 // full is true when no further budget is made.
 func (l *Ledger) full() bool {
-	informer := l.informer.Load()
-	if informer == nil || len((*informer).GetIndexer().ListKeys()) < maxBudgets {
+	if l.budgets.Load() < maxBudgets {
 		return false
 	}
 	l.Full()
@@ -329,6 +351,7 @@ func (l *Ledger) stored(name string, ids map[string]time.Time) {
 	if p == nil {
 		return
 	}
+	p.sum = nil
 	for id, since := range ids {
 		if p.changes[id].since.Equal(since) {
 			delete(p.changes, id)

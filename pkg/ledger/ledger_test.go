@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -446,6 +447,34 @@ func TestWhatIsFullIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		return len(list.Items) == 0
+	})
+}
+
+// TestAFullBudgetThatStillKnowsOrdersStays: were it removed, the Orders that still exist would be counted into a new one.
+func TestAFullBudgetThatStillKnowsOrdersStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testLimits())
+	l, _ := w.replica()
+	reseeds := make(chan struct{}, 8)
+	l.Reseed = func() { reseeds <- struct{}{} }
+	o := w.order("web", "shop.example.com")
+	w.issue(l, o)
+	w.stored(l)
+	account := subject{ca: w.ca, account: o.Account}
+	w.pass(10 * time.Minute) // the account's one order came back after 36 s
+	l.maintain(t.Context())
+	w.stored(l)
+	if e := w.entryOf(account); len(e.state.counted) != 1 {
+		t.Errorf("counted %d, want 1", len(e.state.counted))
+	}
+	if len(reseeds) != 0 {
+		t.Error("every Order is counted again")
+	}
+	w.pass(8 * 24 * time.Hour)
+	waitFor(t, "the account's budget to be removed", func() bool {
+		l.maintain(t.Context())
+		var b v1alpha1.IssuanceBudget
+		return apierrors.IsNotFound(w.client.Get(t.Context(), client.ObjectKey{Name: account.name()}, &b))
 	})
 }
 

@@ -77,19 +77,20 @@ func (l *Ledger) issued(domains []subject, o Order, uid uidKey, at time.Time) {
 	for _, s := range domains {
 		exemption := s.ca.RenewalExemption()
 		keep := memory(s.ca.Limits)
-		have := l.entry(s)
+		// What waits is not asked: the same change twice is one change, and a cold start shows thousands for one budget.
+		have := l.recorded(s)
 		_, counted := have.state.counted[uid]
 		_, flying := have.state.inFlight[uid]
 		old := now.Sub(at) > keep
 		if counted && !flying || old && now.Sub(at) > exemption || old && !have.state.sets[keyOfSet(o.Set)].issued.Before(at.Truncate(time.Second)) {
 			continue // counted, or too long ago to matter
 		}
-		l.wait(s, "issued/"+o.UID, at, func(e *entry) bool {
+		l.waitWith(s, "issued/"+o.UID, change{at: at, issues: keyOfSet(o.Set), apply: func(e *entry) bool {
 			if old { // its tokens have come back long ago, but it makes the next one a renewal
 				return e.remember(&o, at)
 			}
 			return e.land(&o, uid, o.Due || o.ARI && !e.isNew(&o, at) || e.state.renewal(keyOfSet(o.Set), at, exemption), at)
-		})
+		}})
 	}
 }
 
@@ -113,14 +114,16 @@ func (e *entry) remember(o *Order, at time.Time) bool {
 
 // taken counts an order against its account, once the CA has taken it. Renewals do not count.
 func (l *Ledger) taken(s subject, o Order, uid uidKey) {
-	have := l.entry(s)
+	have := l.recorded(s) // places of an account are stored before the order exists
 	_, counted := have.state.counted[uid]
 	_, flying := have.state.inFlight[uid]
 	if counted || o.ARI || l.Now().Sub(o.Created) > memory(s.ca.Limits) {
 		return
 	}
 	if !flying { // it was not let through by the gate: whether it is a renewal follows from the time before it
-		if l.book(&o).renewal(&o, l.Now()) {
+		home := subject{ca: s.ca, domain: o.home()}
+		b := &book{domains: map[string]*entry{o.home(): l.recorded(home)}}
+		if b.renewal(&o, l.Now()) || l.issuedWaiting(home, &o) {
 			return
 		}
 	}
@@ -129,6 +132,32 @@ func (l *Ledger) taken(s subject, o Order, uid uidKey) {
 		at = l.Now()
 	}
 	l.wait(s, "taken/"+o.UID, at, func(e *entry) bool { return e.land(&o, uid, false, at) })
+}
+
+// issuedWaiting is true when an issuance that is not stored yet makes an order a renewal.
+func (l *Ledger) issuedWaiting(home subject, o *Order) bool {
+	exemption := o.Service.RenewalExemption()
+	if exemption <= 0 {
+		return false
+	}
+	before := o.Created
+	if before.IsZero() {
+		before = l.Now()
+	}
+	before = before.Add(time.Second)
+	name, set := home.name(), keyOfSet(o.Set)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.pending[name]
+	if p == nil {
+		return false
+	}
+	for _, c := range p.changes {
+		if c.issues == set && c.at.Before(before) && c.at.After(before.Add(-exemption)) {
+			return true
+		}
+	}
+	return false
 }
 
 // failed gives back what the order held, and learns from what the CA said.

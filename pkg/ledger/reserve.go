@@ -94,6 +94,10 @@ func (b *book) with(e *entry) *book {
 
 // wait notes a change to be stored, and counts it from now on.
 func (l *Ledger) wait(s subject, id string, at time.Time, apply func(*entry) bool) {
+	l.waitWith(s, id, change{at: at, apply: apply})
+}
+
+func (l *Ledger) waitWith(s subject, id string, c change) {
 	name := s.name()
 	l.mu.Lock()
 	p := l.pending[name]
@@ -102,7 +106,8 @@ func (l *Ledger) wait(s subject, id string, at time.Time, apply func(*entry) boo
 		l.pending[name] = p
 	}
 	if _, known := p.changes[id]; !known {
-		p.changes[id] = change{at: at, since: l.Now(), apply: apply}
+		c.since = l.Now()
+		p.changes[id], p.sum = c, nil
 	}
 	l.mu.Unlock()
 	l.queue.AddAfter(name, l.delay())

@@ -64,7 +64,7 @@ func (l *Ledger) listen(ctx context.Context) bool {
 func (l *Ledger) attach(ctx context.Context, shared toolscache.SharedIndexInformer) bool {
 	l.informer.Store(&shared)
 	registration, err := shared.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { l.Moved() },
+		AddFunc:    func(any) { l.budgets.Add(1); l.Moved() },
 		UpdateFunc: func(any, any) { l.Moved() },
 		DeleteFunc: l.deleted,
 	})
@@ -82,6 +82,7 @@ func (l *Ledger) attach(ctx context.Context, shared toolscache.SharedIndexInform
 
 // deleted forgets what this replica wrote, and has what still exists counted again.
 func (l *Ledger) deleted(object any) {
+	l.budgets.Add(-1)
 	if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
 		object = gone.Obj
 	}

@@ -82,9 +82,10 @@ func (s *state) renewal(key setKey, before time.Time, within time.Duration) bool
 	return within > 0 && !issued.IsZero() && issued.Before(before) && issued.After(before.Add(-within))
 }
 
-// empty is true when nothing is left to remember at a moment.
+// empty is true when nothing is left to remember at a moment. Orders that were counted are remembered even while every
+// bucket is full: they may still exist, and would be counted again.
 func (s *state) empty(now time.Time) bool {
-	return !s.tat.After(now) && len(s.sets) == 0 && len(s.inFlight) == 0 && len(s.failed) == 0
+	return !s.tat.After(now) && len(s.sets) == 0 && len(s.counted) == 0 && len(s.inFlight) == 0 && len(s.failed) == 0
 }
 
 // prune forgets what no longer matters: orders counted so long ago that every bucket has refilled since, sets that are
