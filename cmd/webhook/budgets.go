@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,7 +31,9 @@ import (
 
 // budgets prepares the ledger and who looks after refused orders.
 func (s *server) budgets() error {
-	live, err := client.New(s.rest, client.Options{Scheme: s.manager.GetScheme()})
+	quick := rest.CopyConfig(s.rest) // an order of many domains takes a place in each
+	quick.QPS, quick.Burst = 200, 400
+	live, err := client.New(quick, client.Options{Scheme: s.manager.GetScheme()})
 	if err != nil {
 		return fmt.Errorf("preparing the client for budgets: %w", err)
 	}
@@ -44,6 +47,12 @@ func (s *server) budgets() error {
 	s.unmetered = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "certwire_ledger_unmetered_total", Help: "Orders of new domains that were not metered, because there are too many budgets.",
 	})
+	s.foreign = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "certwire_ledger_foreign_orders_total", Help: "Orders whose URL is of another CA than their issuer; they are not counted.",
+	})
+	s.lost = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "certwire_ledger_lost_total", Help: "Changes of a budget that the API server never takes, and that were given up.",
+	})
 	s.ledger = ledger.New(ledger.Options{
 		Cache: s.manager.GetCache(), Client: live,
 		Directories: func() acme.Directories { return s.settings.Current().Directories },
@@ -51,7 +60,11 @@ func (s *server) budgets() error {
 			s.inventory.Orders(func(o *inventory.Order) bool { return f(string(o.UID)) })
 		},
 		OrdersReady: func() error { return s.inventory.Ready() },
-		Reseed:      func() { go s.inventory.ShowOrders() },
+		Reseed:      func() { s.inventory.ShowOrders() },
+		Lost: func(budget string, err error) {
+			s.lost.Inc()
+			s.log.Error(err, "The API server does not take what was counted; it is given up", "budget", budget)
+		},
 		Corrupt: func(b *v1alpha1.IssuanceBudget, err error) {
 			s.corrupt.Inc()
 			s.log.Error(err, "A budget could not be read and is rebuilt from the Orders that still exist", "budget", b.Name)
@@ -89,13 +102,20 @@ func (w waiting) Owner(namespace, certificate string) (self, owner *metav1.Owner
 	return w.s.inventory.Owner(namespace, certificate)
 }
 
-// orderChanged tells the ledger what has become of an Order. The CA is the one that answered or, before that, the issuer's.
+// orderChanged tells the ledger what has become of an Order. The CA is the issuer's. What an Order says of its own URL is
+// whatever the server said that was asked, so it proves nothing: an order of another CA than the issuer's counts only if it
+// was let through for that CA, before the issuer was changed.
 func (s *server) orderChanged(o *inventory.Order, deleted bool) {
 	directories := s.settings.Current().Directories
 	issuer := s.inventory.Issuer(o.Namespace, o.Issuer, directories)
-	service, known := directories.Service(o.URL)
-	if o.URL == "" {
-		service, known = directories.Service("https://" + issuer.Directory.Host)
+	service, known := directories.Service("https://" + issuer.Directory.Host)
+	if at, other := directories.Service(o.URL); other && at.Host != service.Host {
+		if !s.ledger.LetThrough(at, string(o.UID), o.Names) {
+			s.foreign.Inc()
+			s.log.V(1).Info("An Order's URL is of another CA than its issuer; it is not counted", "order", o.Namespace+"/"+o.Name, "url", o.URL)
+			return
+		}
+		service, known = at, true
 	}
 	if !known {
 		return

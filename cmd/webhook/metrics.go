@@ -27,6 +27,8 @@ var configGood atomic.Int64
 //   - certwire_ledger_lag_seconds: how long the oldest counted order has been waiting to be stored.
 //   - certwire_ledger_corrupt_total: budgets that had to be rebuilt.
 //   - certwire_ledger_unmetered_total: orders of new domains that were not metered, because there are too many budgets.
+//   - certwire_ledger_foreign_orders_total: Orders whose URL is of another CA than their issuer, and which are not counted.
+//   - certwire_ledger_lost_total: changes that the API server never takes, and that were given up.
 //   - certwire_refused_orders_total{action}: told (an Event) or retried.
 //   - certwire_objects{kind}: what the inventory holds.
 //   - certwire_adoptions_total{kind,outcome}: what adoption did; outcome is adopted, undone, conflict, contested or failed.
@@ -43,7 +45,7 @@ func (s *server) metrics() error {
 	s.resumer.Count = func(what string) { resumed.WithLabelValues(what).Inc() }
 	s.adopter.Count = func(kind string, o adopt.Outcome) { adoptions.WithLabelValues(kind, string(o)).Inc() }
 	for _, c := range []prometheus.Collector{
-		build, adoptions, objects{s}, inForce{s}, s.corrupt, s.unmetered, levels{s}, resumed,
+		build, adoptions, objects{s}, inForce{s}, s.corrupt, s.unmetered, s.foreign, s.lost, levels{s}, resumed,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "certwire_config_last_reload_successful", Help: "0 while the configuration file has problems.",
 		}, func() float64 { return float64(configGood.Load()) }),
@@ -68,7 +70,7 @@ func (s *server) reconfigured(now *config.Settings, err error) {
 	for _, key := range s.inventory.Interesting() {
 		s.adopter.Add(key) // adoption may have been switched on
 	}
-	s.inventory.ShowOrders() // the limits of another CA may be known now
+	go s.inventory.ShowOrders() // the limits of another CA may be known now
 	s.resumer.Wake()
 }
 

@@ -57,6 +57,8 @@ type server struct {
 	resumer   *resume.Resumer
 	corrupt   prometheus.Counter
 	unmetered prometheus.Counter
+	foreign   prometheus.Counter
+	lost      prometheus.Counter
 	leading   atomic.Bool
 }
 

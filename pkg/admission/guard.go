@@ -87,7 +87,7 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	if !known || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
 		return allowed(r.UID, nil), nil
 	}
-	if err := h.ready(); err != nil {
+	if err := h.Issuance.Ready(); err != nil {
 		return Response{}, at(StageCache, err)
 	}
 	facts, err := parse(kind, r)
@@ -102,8 +102,11 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	}
 	settings := h.Settings()
 	h.gather(&facts, labels, settings)
-	order, metered := h.measure(ctx, r, &facts, settings)
 	mode := func(rule policy.RuleName) policy.Mode { return settings.Modes.For(rule, labels) }
+	order, metered, err := h.measure(ctx, r, &facts, settings, h.enforces(mode))
+	if err != nil {
+		return Response{}, at(StageCache, err)
+	}
 	decision, err := h.settle(ctx, r, &facts, order, metered, mode)
 	if err != nil {
 		return Response{}, at(StageLookup, err)
@@ -112,7 +115,8 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 }
 
 // settle decides and, for an Order that is let through, takes its place in the budgets. When the freshest state of the
-// ledger has no token for it any more, the rules are asked again.
+// ledger has no token for it any more, the rules are asked again. An order that is let through whatever the budget says
+// does not wait for an API server that takes no place for it: the place is noted, and stored later.
 func (h *Guard) settle(ctx context.Context, r *request[jsontext.Value], facts *policy.Request, order ledger.Order, metered bool,
 	mode func(policy.RuleName) policy.Mode,
 ) (policy.Decision, error) {
@@ -120,8 +124,13 @@ func (h *Guard) settle(ctx context.Context, r *request[jsontext.Value], facts *p
 	if !metered || facts.Object.Kind != policy.Order || decision.Verdict == policy.Deny || r.DryRun {
 		return decision, nil
 	}
-	enforce := mode(policy.BudgetRule) == policy.ModeDeny && decision.Reason != policy.ReasonBreakGlass
+	enforce := h.enforces(mode) && decision.Reason != policy.ReasonBreakGlass
 	again, err := h.reserve(ctx, order, facts, enforce)
+	if err != nil && (!enforce || order.Due || order.ARI) {
+		h.Recorder.Failure(h.Name(), StageLookup)
+		h.Meter.Note(order)
+		return decision, nil
+	}
 	if err != nil || !again {
 		return decision, err
 	}
@@ -139,15 +148,9 @@ func (h *Guard) decide(ctx context.Context, r *request[jsontext.Value], facts po
 	return decision
 }
 
-// ready returns nil when this hook can answer. What people apply is answered without the ledger, too.
-func (h *Guard) ready() error {
-	if err := h.Issuance.Ready(); err != nil {
-		return err
-	}
-	if h.Closed && h.Meter != nil {
-		return h.Meter.Ready()
-	}
-	return nil
+// enforces is true where the rule about budgets refuses.
+func (h *Guard) enforces(mode func(policy.RuleName) policy.Mode) bool {
+	return mode(policy.BudgetRule) == policy.ModeDeny
 }
 
 // parse reads the objects of a request. An update's old object that cannot be read counts as different.

@@ -40,6 +40,7 @@ func (m *meter) Assess(o ledger.Order) policy.Budget {
 	m.last = o
 	return m.assessed
 }
+func (m *meter) Note(o ledger.Order) { m.calls = append(m.calls, o.UID+" noted") }
 func (m *meter) Reserve(_ context.Context, o ledger.Order, enforce bool) (policy.Budget, error) {
 	m.calls = append(m.calls, fmt.Sprint(o.UID, " ", enforce))
 	return m.reserved, m.away
@@ -84,13 +85,15 @@ func TestAnOrderTakesItsPlaceOrIsRefused(t *testing.T) {
 		text    string
 	}{
 		"with budget it takes its place":         {meter{assessed: free, reserved: free}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), true, []string{"o-1 true"}, ""},
-		"without budget it is refused at once":   {meter{assessed: empty}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), false, nil, "the next order is possible at 2026-11-25 02:37 UTC. It is then tried again by itself"},
-		"another replica may have been quicker":  {meter{assessed: free, reserved: empty}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), false, []string{"o-1 true"}, "at least 5 are used, most by shop/web (5)"},
+		"without budget it is refused at once":   {meter{assessed: empty}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), false, nil, "at least 5 are used; the next order is possible at 2026-11-25 02:37 UTC. Used most by shop/web (5). It is tried again by itself"},
+		"another replica may have been quicker":  {meter{assessed: free, reserved: empty}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), false, []string{"o-1 true"}, "at least 5 are used; the next order is possible at"},
 		"where rules only warn it always passes": {meter{assessed: empty, reserved: free}, warned, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), true, []string{"o-1 false"}, ""},
 		"nobody knows, so it waits":              {meter{assessed: free, away: errors.New("away")}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), false, []string{"o-1 true"}, "cert-manager tries again by itself"},
+		"where rules only warn, nobody waits":    {meter{assessed: free, away: errors.New("away")}, warned, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), true, []string{"o-1 false", "o-1 noted"}, ""},
 		"a dry run takes nothing":                {meter{assessed: free}, production, strings.Replace(reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), `"dryRun":false`, `"dryRun":true`, 1), true, nil, ""},
 		"a dry run is refused all the same":      {meter{assessed: empty}, production, strings.Replace(reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), `"dryRun":false`, `"dryRun":true`, 1), false, nil, "at least 5 are used"},
 		"an update takes nothing":                {meter{assessed: empty}, production, reviewOf("acme.cert-manager.io", "Order", "UPDATE", meteredOrder, order), true, nil, ""},
+		"where rules only warn, it does not":     {meter{notReady: errors.New("filling")}, warned, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), true, nil, ""},
 		"while the budgets are read, it waits":   {meter{notReady: errors.New("filling")}, production, reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""), false, nil, "could not decide"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -52,7 +52,7 @@ func (h *Guard) wouldOrder(ctx context.Context, r *request[jsontext.Value], fact
 	case change.Secret:
 		return h.created(ctx, facts, &updated)
 	case change.Request:
-		if !facts.Budget.Allowed && h.asBefore(ctx, &updated) {
+		if !facts.Budget.Allowed && !change.Key && h.asBefore(ctx, &updated) {
 			return policy.OrderNone
 		}
 		return policy.OrderCertain

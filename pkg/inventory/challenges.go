@@ -26,6 +26,9 @@ func stripChallenge(c *acmeapi.Challenge) *Challenge {
 		Issuer: policy.NewIssuerRef(c.Spec.IssuerRef.Name, c.Spec.IssuerRef.Kind, c.Spec.IssuerRef.Group),
 	}
 	kept.CreationTimestamp = c.CreationTimestamp
+	if c.Spec.Wildcard { // the CA counts the name that was ordered; cert-manager takes the star off (acmeorders/util.go)
+		kept.Name = "*." + c.Spec.DNSName
+	}
 	return kept
 }
 

@@ -23,6 +23,7 @@ type creation struct {
 	at      time.Time
 	ordered bool
 	gone    bool // the Certificate was deleted, so that nothing will follow any more
+	unseen  bool // it was there before this replica, so that nobody saw what followed
 }
 
 const (
@@ -38,20 +39,19 @@ func newCreations() *creations {
 	return &creations{of: map[string][]*creation{}, made: map[string]*creation{}}
 }
 
-// created notes a Certificate that is seen for the first time.
-func (c *creations) created(namespace, name, secret string, at time.Time, issued bool) {
+// created notes a Certificate, when it is seen for the first time.
+func (c *creations) created(namespace, name, secret string, at, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key, target := namespace+"/"+name, namespace+"/"+secret
 	if have := c.made[key]; have != nil && have.target == target && have.at.Equal(at) {
-		have.ordered = have.ordered || issued
 		return
 	}
 	if len(c.of) >= maxCreations {
 		clear(c.of)
 		clear(c.made)
 	}
-	n := &creation{target: target, at: at, ordered: issued}
+	n := &creation{target: target, at: at, unseen: now.Sub(at) > settles}
 	c.made[key] = n
 	list := append(c.of[target], n)
 	c.of[target] = list[max(0, len(list)-maxPerSecret):]
@@ -61,7 +61,7 @@ func (c *creations) created(namespace, name, secret string, at time.Time, issued
 func (c *creations) ordered(namespace, name string, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := c.made[namespace+"/"+name]; n != nil && !at.Before(n.at) {
+	if n := c.made[namespace+"/"+name]; n != nil && !at.Before(n.at) && at.Sub(n.at) <= settles { // a later one is a renewal
 		n.ordered = true
 	}
 }
@@ -81,6 +81,9 @@ func (c *creations) last(namespace, secret string, now time.Time) []bool {
 	defer c.mu.Unlock()
 	var out []bool
 	for _, n := range c.of[namespace+"/"+secret] {
+		if n.unseen {
+			continue
+		}
 		if n.ordered || n.gone && now.Sub(n.at) > time.Second || now.Sub(n.at) > settles {
 			out = append(out, n.ordered)
 		}
@@ -97,9 +100,7 @@ func (i *Inventory) onCreation() toolscache.ResourceEventHandler {
 			}
 			return
 		}
-		// The revision counts what was issued since the object was created (cert-manager, issuing_controller.go).
-		issued := is.Status.Revision != nil && *is.Status.Revision > 0
-		i.creations.created(is.Namespace, is.Name, is.Spec.SecretName, is.CreationTimestamp.Time, issued)
+		i.creations.created(is.Namespace, is.Name, is.Spec.SecretName, is.CreationTimestamp.Time, time.Now())
 	})
 }
 

@@ -25,7 +25,8 @@ type Order struct {
 	// State and URL are the CA's; Reason is what it said when it failed.
 	State       acmeapi.State
 	URL, Reason string
-	// Issued is the certificate's notBefore; zero when there is none yet, or it is older than a month.
+	// Issued is the certificate's notBefore or, of an Order older than a month, when the Order was created; zero when there is
+	// no certificate, or it cannot be read.
 	Issued time.Time
 }
 
@@ -47,8 +48,11 @@ func stripOrder(o *acmeapi.Order) *Order {
 	switch {
 	case o.Status.State == acmeapi.Errored || o.Status.State == acmeapi.Invalid:
 		kept.Reason = o.Status.Reason[:min(len(o.Status.Reason), maxReason)]
-	case o.Status.State == acmeapi.Valid && time.Since(o.CreationTimestamp.Time) < readsCertificates:
+	case o.Status.State != acmeapi.Valid:
+	case time.Since(o.CreationTimestamp.Time) < readsCertificates:
 		kept.Issued = notBefore(o.Status.Certificate)
+	default:
+		kept.Issued = o.CreationTimestamp.Time
 	}
 	return kept
 }
@@ -80,7 +84,7 @@ var orderIndexers = toolscache.Indexers{
 }
 
 func (i *Inventory) onOrder() toolscache.ResourceEventHandler {
-	return handler(func(before, after any) {
+	events := handler(func(before, after any) {
 		was, _ := before.(*Order)
 		is, _ := after.(*Order)
 		if was == nil && is != nil && is.Certificate != "" {
@@ -93,6 +97,19 @@ func (i *Inventory) onOrder() toolscache.ResourceEventHandler {
 			i.order(was, true)
 		}
 	})
+	return toolscache.ResourceEventHandlerDetailedFuncs{
+		AddFunc:    events.OnAdd,
+		UpdateFunc: events.OnUpdate,
+		DeleteFunc: func(object any) {
+			gone, missed := object.(toolscache.DeletedFinalStateUnknown)
+			if o, ok := gone.Obj.(*Order); ok && missed && o.URL != "" && (o.State == "" || o.State == acmeapi.Pending) {
+				last := *o
+				last.State = acmeapi.Processing // its end was missed, so it may have been issued
+				object = &last
+			}
+			events.OnDelete(object)
+		},
+	}
 }
 
 // Orders calls f for every Order until it returns false.

@@ -50,6 +50,9 @@ func (b *book) asks(o *Order, now time.Time) ([]acme.Ask, []*entry) {
 		}
 		ask := acme.Ask{Transaction: t}
 		ask.Limit = e.limit(t.Key.Limit)
+		if o.Due { // the share is what others leave, not what the CA allows
+			ask.Limit = e.granted(t.Key.Limit)
+		}
 		if !ask.Limit.Enabled() {
 			continue
 		}

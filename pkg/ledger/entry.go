@@ -16,6 +16,11 @@ type subject struct {
 	domain, account string
 }
 
+func (s subject) same(as subject) bool {
+	return s.domain == as.domain && s.account == as.account && s.ca.Host == as.ca.Host && s.ca.Limits == as.ca.Limits &&
+		s.ca.RenewalExemption() == as.ca.RenewalExemption()
+}
+
 func (s subject) name() string { return BudgetName(s.ca.Host, s.domain, s.account) }
 
 // entry is one budget, decoded. Its state and recent orders are its own; the spec is shared and never changed.
@@ -53,17 +58,33 @@ func (e *entry) clone() *entry {
 
 // limit is a limit as this budget's owner has set it: the one that the CA granted, and this cluster's share of it.
 func (e *entry) limit(name acme.LimitName) acme.Limit {
-	l := e.ca.Limits.Of(name)
+	l := e.granted(name)
 	if name != acme.CertificatesPerDomain && name != acme.NewOrdersPerAccount {
 		return l
-	}
-	if g := e.spec.Limit; g != nil {
-		l = acme.Limit{Count: g.Count, Burst: g.Count, Period: g.Period.Duration}
 	}
 	if share := e.spec.Share; share != nil && l.Enabled() {
 		l.Count, l.Burst = max(1, l.Count*int64(*share)/100), max(1, l.Burst*int64(*share)/100)
 	}
 	return l
+}
+
+// granted is a limit as the CA has it.
+func (e *entry) granted(name acme.LimitName) acme.Limit {
+	if g := e.spec.Limit; g != nil && (name == acme.CertificatesPerDomain || name == acme.NewOrdersPerAccount) {
+		return acme.Limit{Count: g.Count, Burst: g.Count, Period: g.Period.Duration}
+	}
+	return e.ca.Limits.Of(name)
+}
+
+// memory is how long an order is known as counted here: as long as it can still matter to one of these buckets.
+func (e *entry) memory() time.Duration { return e.subject.memory(e.granted(e.own())) }
+
+func (s subject) memory(own acme.Limit) time.Duration {
+	other := acme.CertificatesPerSet
+	if s.account != "" {
+		other = acme.FailedAuthorizations
+	}
+	return max(time.Hour, own.BurstOffset(), s.ca.Limits.Of(other).BurstOffset())
 }
 
 func (e *entry) reserve() int64 {

@@ -32,13 +32,15 @@ type Options struct {
 	Directories func() acme.Directories
 	// Orders gives the UIDs of all Orders in the cluster; it is asked only once the inventory is ready.
 	Orders func(func(uid string) bool)
-	// Reseed asks for every Order to be shown to [Ledger.Changed] again; it must not block. Called when a budget was
-	// deleted or could not be read.
+	// Reseed shows every Order to [Ledger.Changed] again before it returns. Called when the budgets have been read, and when
+	// one was deleted or could not be read.
 	Reseed func()
 	// OrdersReady returns nil once Orders is complete.
 	OrdersReady func() error
-	// Corrupt is told of a budget that could not be read. Optional.
+	// Corrupt is told of a budget that could not be read, before it is rebuilt. Optional.
 	Corrupt func(*v1alpha1.IssuanceBudget, error)
+	// Lost is told of changes that the API server does not take, and that are given up. Optional.
+	Lost func(budget string, err error)
 	// Full is told that a new domain is not metered, because there are too many budgets. Optional.
 	Full func()
 	// Leading is true on the replica that writes first. Optional.
@@ -56,7 +58,11 @@ type Ledger struct {
 	Options
 
 	informer atomic.Pointer[toolscache.SharedIndexInformer]
-	synced   atomic.Bool
+	reading  atomic.Bool // the budgets are there, so Orders can be counted
+	synced   atomic.Bool // and those that exist have been
+	reseeds  again
+	trouble  string       // the last cause for which the budgets could not be watched
+	told     string       // the last version that was said to be corrupt
 	budgets  atomic.Int64 // how many there are
 	started  time.Time
 	queue    workqueue.TypedRateLimitingInterface[string]
@@ -103,6 +109,9 @@ func New(o Options) *Ledger {
 	}
 	if o.Corrupt == nil {
 		o.Corrupt = func(*v1alpha1.IssuanceBudget, error) {}
+	}
+	if o.Lost == nil {
+		o.Lost = func(string, error) {}
 	}
 	if o.Leading == nil {
 		o.Leading = func() bool { return true }
@@ -169,7 +178,7 @@ func (l *Ledger) decode(s subject, name string, object *v1alpha1.IssuanceBudget)
 		version = object.ResourceVersion
 	}
 	have, ok := l.decoded[name]
-	if !ok || have.version != version || have.entry.ca.Host != s.ca.Host {
+	if !ok || have.version != version || !have.entry.subject.same(s) {
 		have = cached{version: version, entry: newEntry(s, object)}
 		if len(l.decoded) > maxDecoded {
 			clear(l.decoded)
@@ -236,8 +245,11 @@ func (l *Ledger) update(ctx context.Context, s subject, change func(*entry) (boo
 	defer m.Unlock()
 	object := l.freshest(name)
 	for range attempts {
+		l.rebuild(s, object)
 		done, err := l.try(ctx, s, object, change)
 		switch {
+		case err != nil && refusedForGood(err) && l.abandon(name, err):
+			continue // without what the API server does not take
 		case done || (err != nil && !conflicting(err)):
 			return err
 		case ctx.Err() != nil:
@@ -248,6 +260,44 @@ func (l *Ledger) update(ctx context.Context, s subject, change func(*entry) (boo
 		}
 	}
 	return fmt.Errorf("writing the budget %s: others were quicker %d times", name, attempts)
+}
+
+// refusedForGood is true for an object that the API server will never take.
+func refusedForGood(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsBadRequest(err)
+}
+
+// abandon gives up what waits for a budget, so that it does not keep everything else from being counted; false when
+// nothing waited.
+func (l *Ledger) abandon(name string, err error) bool {
+	l.mu.Lock()
+	waited := l.pending[name] != nil
+	delete(l.pending, name)
+	l.mu.Unlock()
+	if waited {
+		l.Lost(name, err)
+	}
+	return waited
+}
+
+// rebuild counts what still exists before a budget that could not be read is written anew.
+func (l *Ledger) rebuild(s subject, object *v1alpha1.IssuanceBudget) {
+	if object == nil {
+		return
+	}
+	l.mu.Lock()
+	e, version := l.decode(s, s.name(), object), object.Name+" "+object.ResourceVersion
+	first := e.corrupt != nil && l.told != version
+	if first {
+		l.told = version
+	}
+	l.mu.Unlock()
+	if first {
+		l.Corrupt(object, e.corrupt)
+	}
+	if e.corrupt != nil {
+		l.Reseed()
+	}
 }
 
 func conflicting(err error) bool {
@@ -272,8 +322,8 @@ func (l *Ledger) read(ctx context.Context, name string) (*v1alpha1.IssuanceBudge
 
 // try makes one attempt on one version of the object. It is done when nothing is left to write.
 func (l *Ledger) try(ctx context.Context, s subject, object *v1alpha1.IssuanceBudget, change func(*entry) (bool, error)) (done bool, err error) {
-	e := newEntry(s, object)
 	l.mu.Lock()
+	e := l.decode(s, s.name(), object).clone()
 	stored := map[string]time.Time{}
 	waited := false
 	if p := l.pending[s.name()]; p != nil {
@@ -291,12 +341,9 @@ func (l *Ledger) try(ctx context.Context, s subject, object *v1alpha1.IssuanceBu
 		l.stored(s.name(), stored)
 		return true, nil
 	}
-	if e.corrupt != nil && object != nil {
-		l.Corrupt(object, e.corrupt)
-		l.Reseed()
-	}
+	l.prune(e)
 	if object == nil {
-		if l.full() {
+		if e.state.empty(l.Now()) || l.full() { // an order that came and went leaves nothing to store
 			l.stored(s.name(), stored)
 			return true, nil
 		}
@@ -307,7 +354,7 @@ func (l *Ledger) try(ctx context.Context, s subject, object *v1alpha1.IssuanceBu
 	next := &v1alpha1.IssuanceBudget{ObjectMeta: metav1.ObjectMeta{
 		Name: object.Name, UID: object.UID, ResourceVersion: object.ResourceVersion,
 	}, Spec: object.Spec}
-	e.state.prune(l.Now(), s.ca.Limits, s.ca.RenewalExemption())
+	e.state.bound()
 	next.Status = e.status(l.Now(), object.Status)
 	if err := l.Client.Status().Update(ctx, next); err != nil {
 		return false, fmt.Errorf("writing the budget %s: %w", object.Name, err)
@@ -317,6 +364,15 @@ func (l *Ledger) try(ctx context.Context, s subject, object *v1alpha1.IssuanceBu
 	l.mu.Unlock()
 	l.stored(s.name(), stored)
 	return true, nil
+}
+
+// prune forgets what no longer matters, unless this replica's clock has jumped: what it forgets is forgotten for all.
+func (l *Ledger) prune(e *entry) {
+	now := l.Now()
+	if jumped := now.Round(0).Sub(l.started.Round(0)) - now.Sub(l.started); jumped > clockSlack || jumped < -clockSlack {
+		return
+	}
+	e.state.prune(now, e.memory(), e.ca.RenewalExemption())
 }
 
 // maxBudgets bounds what orders for ever new domains can make of the cluster: beyond it, domains that are new are not

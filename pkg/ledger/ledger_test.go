@@ -1,13 +1,18 @@
 package ledger
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -289,26 +294,163 @@ func TestACorruptBudgetIsRebuilt(t *testing.T) {
 
 func TestWhatTheCASaysIsLearned(t *testing.T) {
 	t.Parallel()
-	retry := noon.Add(20 * time.Hour).Truncate(time.Second)
-	stamp := retry.Format("2006-01-02 15:04:05 MST")
-	for sentence, c := range map[string]struct{ text, limit string }{
-		"of a domain":     {`too many certificates (50) already issued for "example.com" in the last 168h0m0s, retry after ` + stamp + `: see https://letsencrypt.org/docs/rate-limits/`, "certificates-per-domain"},
-		"of a set":        {`too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after ` + stamp + `: see x`, "certificates-per-set"},
-		"of an account":   {`too many new orders (300) from this account in the last 3h0m0s, retry after ` + stamp + `: see x`, "new-orders"},
-		"of failed names": {`too many failed authorizations (5) for "shop.example.com" in the last 1h0m0s, retry after ` + stamp + `: see x`, "failed-authorizations"},
+	for sentence, c := range map[string]struct {
+		text, limit string
+		in, want    time.Duration
+	}{
+		"of a domain":     {`too many certificates (50) already issued for "example.com" in the last 168h0m0s, retry after %s: see https://letsencrypt.org/docs/rate-limits/`, "certificates-per-domain", 3 * time.Hour, 3 * time.Hour},
+		"of a set":        {`too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after %s: see x`, "certificates-per-set", 20 * time.Hour, 20 * time.Hour},
+		"of an account":   {`too many new orders (300) from this account in the last 3h0m0s, retry after %s: see x`, "new-orders", 30 * time.Second, 30 * time.Second},
+		"of failed names": {`too many failed authorizations (5) for "shop.example.com" in the last 1h0m0s, retry after %s: see x`, "failed-authorizations", 10 * time.Minute, 10 * time.Minute},
+		"but not what no bucket can say": {`too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after %s: see x`, "certificates-per-set",
+			100 * 365 * 24 * time.Hour, 33*time.Hour + 36*time.Minute + time.Duration(noon.Nanosecond())},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, testLimits())
 			l, _ := w.replica()
-			o := w.order("web", "shop.example.com")
-			l.Changed(Seen{Order: o, Stage: Failed, Reason: "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: " + c.text})
+			second := noon.Truncate(time.Second)
+			reason := fmt.Sprintf(c.text, second.Add(c.in).Format("2006-01-02 15:04:05 MST"))
+			l.Changed(Seen{Order: w.order("web", "shop.example.com"), Stage: Failed, Reason: "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: " + reason})
 			w.stored(l)
 			b := l.Assess(w.order("web", "shop.example.com"))
-			if b.Allowed || string(b.Bucket.Limit) != c.limit || !b.Bucket.Next.Equal(retry) {
-				t.Errorf("%+v, want %s until %s", b, c.limit, retry)
+			if b.Allowed || string(b.Bucket.Limit) != c.limit || !b.Bucket.Next.Equal(second.Add(c.want)) {
+				t.Errorf("%+v, want %s until %s", b, c.limit, second.Add(c.want))
 			}
 		})
+	}
+}
+
+func TestWhatPeopleWriteDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 63) + "." + strings.Repeat("b.", 120) + "example.com"
+	many := make([]string, 101)
+	for i := range many {
+		many[i] = fmt.Sprintf("a%d.example.com", i)
+	}
+	for sentence, c := range map[string]struct {
+		certificate string
+		names       []string
+		metered     bool
+	}{
+		"a Certificate's name that cannot be one": {strings.Repeat("x", 4000), []string{"shop.example.com"}, true},
+		"a name that is too long":                 {"web", []string{long}, false},
+		"more names than a CA takes":              {"web", many, false},
+		"names that are none":                     {"web", []string{"", " ", "\x00", "-", "*."}, true},
+		"no names":                                {"web", nil, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, testLimits())
+			l, _ := w.replica()
+			o := w.order(c.certificate, c.names...)
+			if b := l.Assess(o); b.Known != c.metered {
+				t.Errorf("known %v", b.Known)
+			}
+			l.Changed(Seen{Order: o, Stage: Issued, Taken: true, IssuedAt: w.clock()})
+			w.stored(l)
+			var list v1alpha1.IssuanceBudgetList
+			if err := w.client.List(t.Context(), &list); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range list.Items {
+				for _, r := range b.Status.Recent {
+					if len(r.Certificate) > 253 || len(r.Names) > 600 {
+						t.Errorf("stored %+v", r)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestWhatTheAPIServerNeverTakesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testLimits())
+	l, _ := w.replica()
+	lost := make(chan string, 8)
+	l.Lost = func(budget string, _ error) { lost <- budget }
+	w.setAway(apierrors.NewInvalid(schema.GroupKind{Group: "certwire.dev", Kind: "IssuanceBudget"}, "x", nil))
+	l.Changed(Seen{Order: w.order("web", "shop.example.com"), Stage: Issued, IssuedAt: w.clock()})
+	if got, want := <-lost, (subject{ca: w.ca, domain: "example.com"}).name(); got != want {
+		t.Errorf("lost %q, want %q", got, want)
+	}
+	w.setAway(nil)
+	if b, err := l.Reserve(t.Context(), w.order("api", "api.example.com"), true); err != nil || !b.Allowed {
+		t.Errorf("what was given up is in the way of others: %+v, %v", b, err)
+	}
+}
+
+func TestOldOrdersCountFromTheirOwnTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testLimits())
+	l, _ := w.replica()
+	for i := range 60 {
+		o := w.order("web", fmt.Sprintf("a%d.example.com", i))
+		o.Created = noon.Add(-40 * 24 * time.Hour)
+		l.Changed(Seen{Order: o, Stage: Issued, Taken: true})
+	}
+	w.stored(l)
+	if b := l.Assess(w.order("web", "new.example.com")); !b.Allowed || b.Bucket.Used != 0 {
+		t.Errorf("%+v", b)
+	}
+	if b := l.Assess(w.order("web", "a7.example.com")); !b.Allowed {
+		t.Errorf("a renewal: %+v", b)
+	}
+	if e := w.budget("example.com"); len(e.state.sets) != 60 || len(e.state.counted) != 0 {
+		t.Errorf("%d sets, %d counted", len(e.state.sets), len(e.state.counted))
+	}
+}
+
+func TestABudgetNeverOutgrowsAnObject(t *testing.T) {
+	t.Parallel()
+	s := newState()
+	for i := range 60_000 {
+		at := noon.Add(time.Duration(i) * time.Second)
+		var k setKey
+		binary.BigEndian.PutUint32(k[:], uint32(i))
+		var u uidKey
+		binary.BigEndian.PutUint32(u[:], uint32(i))
+		s.sets[k], s.counted[u], s.inFlight[u] = set{tat: at, issued: at}, at, flight{since: at}
+		if i < 3000 {
+			s.failed[fmt.Sprintf("%d-%s", i, strings.Repeat("x", 240))] = at
+		}
+	}
+	s.bound()
+	if n := len(base64.StdEncoding.EncodeToString(s.encode())); n > 1_400_000 {
+		t.Errorf("%d characters", n)
+	}
+	var last setKey
+	binary.BigEndian.PutUint32(last[:], 59_999)
+	if _, ok := s.sets[last]; !ok || len(s.sets) != maxSets || len(s.counted) != maxCounted || len(s.inFlight) != maxInFlight || len(s.failed) != maxFailed {
+		t.Errorf("%d sets, %d counted, %d in flight, %d failed", len(s.sets), len(s.counted), len(s.inFlight), len(s.failed))
+	}
+}
+
+func TestAnOrderThatStaysPendingKeepsNoPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testLimits())
+	l, _ := w.replica()
+	w.pass(time.Second)
+	for i := range 50 {
+		o := w.order("stuck", fmt.Sprintf("s%d.example.com", i))
+		w.orders[o.UID] = true
+		if b, err := l.Reserve(t.Context(), o, true); err != nil || !b.Allowed {
+			t.Fatal(b, err)
+		}
+	}
+	w.stored(l)
+	if b := l.Assess(w.order("web", "shop.example.com")); b.Allowed {
+		t.Error("places in flight do not count")
+	}
+	w.pass(waitsAtMost + time.Second)
+	if b := l.Assess(w.order("web", "shop.example.com")); !b.Allowed {
+		t.Errorf("orders that nobody proves keep others waiting: %+v", b)
+	}
+	l.maintain(t.Context())
+	w.stored(l)
+	if n := len(l.entry(subject{ca: w.ca, domain: "example.com"}).state.inFlight); n != 0 {
+		t.Errorf("%d are still in flight", n)
 	}
 }
 

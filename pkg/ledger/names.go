@@ -16,7 +16,8 @@ func BudgetName(ca, domain, account string) string {
 		subject = "account-" + hash(account)[:16]
 	}
 	plain := subject + "--" + ca
-	if name := sanitize(plain); name == plain && len(name) <= 253 {
+	mistakable := account == "" && strings.HasPrefix(domain, "account-")
+	if name := sanitize(plain); name == plain && len(name) <= maxName && !mistakable {
 		return name
 	}
 	name := sanitize(subject + "--" + ca)

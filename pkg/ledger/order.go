@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/certwire/certwire/pkg/acme"
@@ -28,16 +29,33 @@ type Order struct {
 	ARI bool
 }
 
-// NewOrder fills in what follows from the names.
+// maxNames is how many names an order can have: a CA refuses one with more before it asks any limit (boulder,
+// ratelimits/transaction.go).
+const maxNames = 100
+
+// maxName is the longest that a DNS name, and the name of a Kubernetes object, can be.
+const maxName = 253
+
+// NewOrder fills in what follows from the names. What comes from annotations is not believed to be a name: a Certificate's
+// that cannot be one counts as none.
 func NewOrder(o Order, names []string) Order {
+	if len(o.Certificate) > maxName {
+		o.Certificate = ""
+	}
+	if len(names) > maxNames {
+		return o
+	}
 	o.Names = acme.NormalizeIdentifiers(names)
 	o.Set = acme.SetKey(o.Names)
 	o.Domains = acme.CoveringDomains(o.Names)
 	return o
 }
 
-// metered is false for an order that nothing is known of: no limits, or no names.
-func (o *Order) metered() bool { return len(o.Domains) > 0 && o.Service.Host != "" }
+// metered is false for an order that nothing is known of: no limits, or no names that a CA could take.
+func (o *Order) metered() bool {
+	return len(o.Domains) > 0 && o.Service.Host != "" &&
+		!slices.ContainsFunc(o.Names, func(name string) bool { return len(name) > maxName })
+}
 
 // home is the registered domain whose budget holds the bucket of the order's set of names: the first one.
 func (o *Order) home() string { return o.Domains[0] }

@@ -39,8 +39,10 @@ type Seen struct {
 // Changed counts what has become of an order. Telling it the same twice is telling it once, so every replica may, in any
 // order, and again after a restart. What it counts holds for this replica's answers at once, and is stored as soon as the
 // API server takes it.
+//
+// Nothing is counted before the budgets have been read: then every Order is shown again, see [Options.Reseed].
 func (l *Ledger) Changed(s Seen) {
-	if !s.metered() || s.UID == "" {
+	if !s.metered() || s.UID == "" || !l.reading.Load() {
 		return
 	}
 	o := s.Order
@@ -59,11 +61,15 @@ func (l *Ledger) Changed(s Seen) {
 	}
 }
 
-// issuedAt is the time to count from: the certificate's own if it is plausible, else the latest that it can have been.
+// issuedAt is the time to count from: the certificate's own if it is plausible. Else it is the latest that it can have
+// been, but for an order that was created longer ago than an order takes.
 func (l *Ledger) issuedAt(s Seen) time.Time {
 	now := l.Now()
 	at := s.IssuedAt.Add(s.Service.Backdate)
-	if s.IssuedAt.IsZero() || at.After(now) {
+	switch {
+	case s.IssuedAt.IsZero() && now.Sub(s.Created) > longAgo:
+		return s.Created
+	case s.IssuedAt.IsZero(), at.After(now):
 		at = now
 	}
 	if at.Before(s.Created) {
@@ -72,11 +78,14 @@ func (l *Ledger) issuedAt(s Seen) time.Time {
 	return at
 }
 
+// longAgo is longer than any order takes: Let's Encrypt's orders end after a week.
+const longAgo = 8 * 24 * time.Hour
+
 func (l *Ledger) issued(domains []subject, o Order, uid uidKey, at time.Time) {
 	now := l.Now()
 	for _, s := range domains {
 		exemption := s.ca.RenewalExemption()
-		keep := memory(s.ca.Limits)
+		keep := l.recorded(s).memory()
 		// What waits is not asked: the same change twice is one change, and a cold start shows thousands for one budget.
 		have := l.recorded(s)
 		_, counted := have.state.counted[uid]
@@ -117,7 +126,7 @@ func (l *Ledger) taken(s subject, o Order, uid uidKey) {
 	have := l.recorded(s) // places of an account are stored before the order exists
 	_, counted := have.state.counted[uid]
 	_, flying := have.state.inFlight[uid]
-	if counted || o.ARI || l.Now().Sub(o.Created) > memory(s.ca.Limits) {
+	if counted || o.ARI || l.Now().Sub(o.Created) > have.memory() {
 		return
 	}
 	if !flying { // it was not let through by the gate: whether it is a renewal follows from the time before it
@@ -163,6 +172,9 @@ func (l *Ledger) issuedWaiting(home subject, o *Order) bool {
 // failed gives back what the order held, and learns from what the CA said.
 func (l *Ledger) failed(s Seen, domains []subject, account subject, accounted bool, uid uidKey) {
 	now := l.Now()
+	if now.Before(s.Created) { // so that giving back comes after taking, with a clock that is behind
+		now = s.Created
+	}
 	all := domains
 	if accounted && !s.Taken {
 		all = append(slices.Clip(all), account)
@@ -179,7 +191,7 @@ func (l *Ledger) failed(s Seen, domains []subject, account subject, accounted bo
 
 // calibrate moves a bucket to where the CA says it is: others have used it too.
 func (l *Ledger) calibrate(o Order, said acme.RateLimited, domains []subject, account subject, accounted bool) {
-	set := keyOfSet(o.Set)
+	set, now := keyOfSet(o.Set), l.Now()
 	for _, s := range domains {
 		ours := said.Limit == acme.CertificatesPerDomain && (said.Value == s.domain || len(domains) == 1) ||
 			said.Limit == acme.CertificatesPerSet && s.domain == o.home()
@@ -188,10 +200,10 @@ func (l *Ledger) calibrate(o Order, said acme.RateLimited, domains []subject, ac
 		}
 		l.wait(s, "calibrated/"+o.UID, said.RetryAfter, func(e *entry) bool {
 			if said.Limit == acme.CertificatesPerDomain {
-				return raise(&e.state.tat, e.limit(said.Limit), said.RetryAfter)
+				return raise(&e.state.tat, e.limit(said.Limit), said.RetryAfter, now)
 			}
 			x := e.state.sets[set]
-			changed := raise(&x.tat, e.limit(said.Limit), said.RetryAfter)
+			changed := raise(&x.tat, e.limit(said.Limit), said.RetryAfter, now)
 			e.state.sets[set] = x
 			return changed
 		})
@@ -202,23 +214,28 @@ func (l *Ledger) calibrate(o Order, said acme.RateLimited, domains []subject, ac
 	switch said.Limit {
 	case acme.NewOrdersPerAccount:
 		l.wait(account, "calibrated/"+o.UID, said.RetryAfter, func(e *entry) bool {
-			return raise(&e.state.tat, e.limit(said.Limit), said.RetryAfter)
+			return raise(&e.state.tat, e.limit(said.Limit), said.RetryAfter, now)
 		})
 	case acme.FailedAuthorizations:
 		l.wait(account, "calibrated/"+o.UID, said.RetryAfter, func(e *entry) bool {
 			tat := e.state.failed[said.Value]
-			changed := raise(&tat, e.limit(said.Limit), said.RetryAfter)
+			changed := raise(&tat, e.limit(said.Limit), said.RetryAfter, now)
 			e.state.failed[said.Value] = tat
 			return changed
 		})
 	}
 }
 
-func raise(tat *time.Time, l acme.Limit, retryAfter time.Time) bool {
+// raise moves a bucket to where the CA says it is, and no further than a bucket can be used up now: what is said later than
+// that is not said by these limits.
+func raise(tat *time.Time, l acme.Limit, retryAfter, now time.Time) bool {
 	if !l.Enabled() {
 		return false
 	}
 	next := l.Calibrate(*tat, retryAfter)
+	if most := now.Add(l.BurstOffset()); next.After(most) {
+		next = most
+	}
 	changed := next.After(*tat)
 	*tat = next
 	return changed
@@ -245,9 +262,11 @@ func (l *Ledger) underWay(domains []subject, o Order, uid uidKey) {
 func (l *Ledger) FailedAuthorization(service acme.Service, account, identifier, uid string, at time.Time) {
 	s := subject{ca: service, account: account}
 	limit := service.Limits.FailedAuthorizations
-	if account == "" || !limit.Enabled() || len(identifier) > 253 || l.Now().Sub(at) > limit.BurstOffset() {
+	names := acme.NormalizeIdentifiers([]string{identifier})
+	if account == "" || !limit.Enabled() || len(names) != 1 || len(names[0]) > maxName || l.Now().Sub(at) > limit.BurstOffset() || !l.reading.Load() {
 		return
 	}
+	identifier = names[0]
 	key := keyOfUID(uid)
 	if _, counted := l.entry(s).state.counted[key]; counted {
 		return

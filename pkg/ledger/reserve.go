@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -79,6 +80,33 @@ func (l *Ledger) Reserve(ctx context.Context, o Order, enforce bool) (policy.Bud
 	}
 	l.Moved()
 	return policy.Budget{Known: true, Allowed: true, CA: o.Service.Directory}, nil
+}
+
+// LetThrough reports whether an Order of this UID and these names has been let through for a CA, and not ended yet.
+func (l *Ledger) LetThrough(service acme.Service, uid string, names []string) bool {
+	o := NewOrder(Order{UID: uid, Service: service}, names)
+	if !o.metered() {
+		return false
+	}
+	_, flying := l.entry(subject{ca: service, domain: o.home()}).state.inFlight[keyOfUID(uid)]
+	return flying
+}
+
+// Note takes an order's place at once here, and in what is stored as soon as the API server takes it.
+func (l *Ledger) Note(o Order) {
+	if !o.metered() {
+		return
+	}
+	now := l.Now()
+	uid := keyOfUID(o.UID)
+	renewal := l.book(&o).renewal(&o, now)
+	domains, account, accounted := subjects(&o)
+	if accounted && !renewal && !o.ARI {
+		domains = append(domains, account)
+	}
+	for _, s := range domains {
+		l.wait(s, "noted/"+o.UID, now, func(e *entry) bool { return e.fly(&o, uid, renewal, now) })
+	}
 }
 
 // with returns the book with one of its budgets replaced by a fresher one.

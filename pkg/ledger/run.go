@@ -49,7 +49,10 @@ func (l *Ledger) serve(ctx context.Context) {
 func (l *Ledger) listen(ctx context.Context) bool {
 	got, err := l.Cache.GetInformer(ctx, &v1alpha1.IssuanceBudget{}, cache.BlockUntilSynced(false))
 	if err != nil {
-		l.Log.Error(err, "The budgets cannot be watched yet, trying again")
+		if text := err.Error(); text != l.trouble { // once for each cause, not at every attempt
+			l.trouble = text
+			l.Log.Error(err, "The budgets cannot be watched yet, trying again")
+		}
 		return false
 	}
 	shared, ok := got.(toolscache.SharedIndexInformer)
@@ -75,6 +78,8 @@ func (l *Ledger) attach(ctx context.Context, shared toolscache.SharedIndexInform
 	if !toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
 		return false
 	}
+	l.reading.Store(true)
+	l.Reseed()
 	l.synced.Store(true)
 	l.Log.Info("Caches have synced", "kinds", "IssuanceBudgets")
 	return true
@@ -94,8 +99,10 @@ func (l *Ledger) deleted(object any) {
 	delete(l.written, b.Name)
 	delete(l.decoded, b.Name)
 	l.mu.Unlock()
-	if len(b.Status.State) > 0 {
-		l.Reseed()
+	service, known := l.Directories().Service("https://" + b.Spec.CA)
+	e := newEntry(subject{ca: service, domain: b.Spec.Domain, account: b.Spec.Account}, b)
+	if known && (e.corrupt != nil || !e.state.empty(l.Now())) { // not one that certwire removed, which knows nothing any more
+		l.reseeds.do(l.Reseed)
 	}
 	l.Moved()
 }
@@ -195,7 +202,7 @@ func (l *Ledger) tend(ctx context.Context, b *v1alpha1.IssuanceBudget, exists ma
 	e := newEntry(s, b)
 	if e.corrupt == nil {
 		l.settle(s, e, exists, now)
-		e.state.prune(now, service.Limits, service.RenewalExemption())
+		l.prune(e)
 		if e.state.empty(now) && e.untouched() {
 			return l.remove(ctx, b)
 		}
@@ -223,16 +230,17 @@ func (l *Ledger) remove(ctx context.Context, b *v1alpha1.IssuanceBudget) error {
 	return nil
 }
 
-// settle decides about orders in flight that do not exist. One that this replica would have seen was never created, or
+// settle decides about orders in flight. One that exists and holds its place no longer is counted when it is issued all the
+// same. Of those that do not exist, one that this replica would have seen was never created, or
 // its end was seen: its place is free. One from before this replica's time may have been issued and deleted while nobody
 // looked: it counts, because a token too few is better than a refusal by the CA.
 func (l *Ledger) settle(s subject, e *entry, exists map[uidKey]bool, now time.Time) {
 	for uid, f := range e.state.inFlight {
-		if exists[uid] || now.Sub(f.since) < l.Grace {
+		if now.Sub(f.since) < l.Grace || exists[uid] && now.Sub(f.since) < waitsAtMost {
 			continue
 		}
 		id := "settled/" + string(uid[:])
-		if f.since.After(l.started) {
+		if exists[uid] || f.since.After(l.started) {
 			l.wait(s, id, now, func(e *entry) bool { return e.drop(uid) })
 			continue
 		}

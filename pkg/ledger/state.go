@@ -2,9 +2,8 @@ package ledger
 
 import (
 	"maps"
+	"slices"
 	"time"
-
-	"github.com/certwire/certwire/pkg/acme"
 )
 
 // state is what one budget counts by. The zero state has full buckets and remembers nothing. TAT is GCRA's theoretical
@@ -88,12 +87,12 @@ func (s *state) empty(now time.Time) bool {
 	return !s.tat.After(now) && len(s.sets) == 0 && len(s.counted) == 0 && len(s.inFlight) == 0 && len(s.failed) == 0
 }
 
-// prune forgets what no longer matters: orders counted so long ago that every bucket has refilled since, sets that are
-// full and past the renewal exemption. A clock that is a little off forgets nothing too early.
-func (s *state) prune(now time.Time, limits acme.Limits, exemption time.Duration) {
+// prune forgets what no longer matters: orders counted so long ago (memory) that every bucket has refilled since, orders in
+// flight that hold no place any more, sets that are full and past the renewal exemption. A clock that is a little off
+// forgets nothing too early.
+func (s *state) prune(now time.Time, memory, exemption time.Duration) {
 	now = now.Add(-clockSlack)
-	keep := memory(limits)
-	maps.DeleteFunc(s.counted, func(_ uidKey, t time.Time) bool { return now.Sub(t) > keep })
+	maps.DeleteFunc(s.counted, func(_ uidKey, t time.Time) bool { return now.Sub(t) > memory })
 	maps.DeleteFunc(s.failed, func(_ string, tat time.Time) bool { return !tat.After(now) })
 	maps.DeleteFunc(s.sets, func(_ setKey, x set) bool { return !x.tat.After(now) && now.Sub(x.issued) > exemption })
 	if !s.tat.After(now) {
@@ -101,14 +100,49 @@ func (s *state) prune(now time.Time, limits acme.Limits, exemption time.Duration
 	}
 }
 
+// The most that is remembered of each kind. Together they fit into an object: 24 bytes for a set, 12 for a counted order,
+// 25 for one in flight, and half of what is then left for names that failed.
+const (
+	maxSets     = 20_000
+	maxCounted  = 12_000
+	maxInFlight = 8_000
+	maxFailed   = 500
+)
+
+// bound forgets what matters least when there is too much: what is oldest, or nearest to full.
+func (s *state) bound() {
+	trim(s.sets, maxSets, func(x set) time.Time {
+		if x.tat.After(x.issued) {
+			return x.tat
+		}
+		return x.issued
+	})
+	trim(s.counted, maxCounted, func(t time.Time) time.Time { return t })
+	trim(s.inFlight, maxInFlight, func(f flight) time.Time { return f.since })
+	trim(s.failed, maxFailed, func(tat time.Time) time.Time { return tat })
+}
+
+// trim removes the earliest members of a map until at most so many are left.
+func trim[K comparable, V any](m map[K]V, most int, at func(V) time.Time) {
+	if len(m) <= most {
+		return
+	}
+	times := make([]time.Time, 0, len(m))
+	for _, v := range m {
+		times = append(times, at(v))
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	from := times[len(times)-most]
+	maps.DeleteFunc(m, func(_ K, v V) bool { return at(v).Before(from) })
+	for k := range m { // what is left of those at the same moment
+		if len(m) <= most {
+			return
+		}
+		if at(m[k]).Equal(from) {
+			delete(m, k)
+		}
+	}
+}
+
 // clockSlack is how far two replicas' clocks may be apart.
 const clockSlack = 10 * time.Minute
-
-// memory is how long an order is known as counted: as long as it can still matter to a bucket.
-func memory(l acme.Limits) time.Duration {
-	longest := time.Hour
-	for _, limit := range []acme.Limit{l.NewOrders, l.FailedAuthorizations, l.CertificatesPerDomain, l.CertificatesPerSet} {
-		longest = max(longest, limit.BurstOffset())
-	}
-	return longest
-}

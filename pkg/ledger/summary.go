@@ -54,7 +54,7 @@ func (l *Ledger) Levels() []Level {
 				continue
 			}
 			seen[bucket.Limit] = true
-			level := Level{CA: b.Spec.CA, Subject: b.Status.Subject, Limit: acme.LimitName(bucket.Limit), Remaining: bucket.Count - bucket.Used}
+			level := Level{CA: b.Spec.CA, Subject: b.Spec.Domain + b.Spec.Account, Limit: acme.LimitName(bucket.Limit), Remaining: bucket.Count - bucket.Used}
 			if next, err := time.Parse("2006-01-02 15:04 MST", bucket.Next); err == nil {
 				level.Next = next
 			}

@@ -41,10 +41,15 @@ func (e *entry) status(now time.Time, before v1alpha1.IssuanceBudgetStatus) v1al
 	if e.corrupt != nil {
 		setHealth(&out.Conditions, metav1.ConditionFalse, "Rebuilt", "What was stored could not be read ("+e.corrupt.Error()+
 			") and was rebuilt from the Orders that cert-manager still has; orders of deleted Certificates are missing.", now)
-	} else if len(out.Conditions) == 0 {
+	} else if len(out.Conditions) == 0 || e.recovered(out.Conditions[0], now) {
 		setHealth(&out.Conditions, metav1.ConditionTrue, "Counted", "Every order that certwire saw is counted.", now)
 	}
 	return out
+}
+
+// recovered is true when everything that a rebuilt budget may be missing would have been forgotten by now.
+func (e *entry) recovered(c metav1.Condition, now time.Time) bool {
+	return c.Status == metav1.ConditionFalse && now.Sub(c.LastTransitionTime.Time) > e.memory()
 }
 
 func setHealth(conditions *[]metav1.Condition, status metav1.ConditionStatus, reason, message string, now time.Time) {

@@ -49,13 +49,15 @@ func Relevant(old *Object, updated Object) bool {
 
 // Change says which part of a Certificate's spec an update changes, as far as an order depends on it.
 type Change struct {
-	// Request is what is asked of the CA, Secret where it is put, Renewal when it is asked for again.
-	Request, Secret, Renewal bool
+	// Request is what is asked of the CA, Key its private key (which is then asked for, too), Secret where it is put, Renewal
+	// when it is asked for again.
+	Request, Key, Secret, Renewal bool
 }
 
 // ChangeOf compares two versions of a Certificate.
 func ChangeOf(old, updated Object) Change {
-	c := Change{Request: *old.Issuer != *updated.Issuer || keyOf(old) != keyOf(updated)}
+	c := Change{Key: keyOf(old) != keyOf(updated)}
+	c.Request = c.Key || *old.Issuer != *updated.Issuer
 	for _, f := range certificateFields {
 		if f == "issuerRef" || same(f, old.spec[f], updated.spec[f]) {
 			continue
@@ -63,7 +65,7 @@ func ChangeOf(old, updated Object) Change {
 		switch f {
 		case "secretName":
 			c.Secret = true
-		case "renewBefore", "renewBeforePercentage":
+		case "renewBefore", "renewBeforePercentage", "renewal":
 			c.Renewal = true
 		default:
 			c.Request = true

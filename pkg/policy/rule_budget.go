@@ -82,9 +82,9 @@ func exhausted(r Request, when string) string {
 	var b strings.Builder
 	bucket := r.Budget.Bucket
 	if r.Object.Kind == Order {
-		fmt.Fprintf(&b, "%s is not placed at %s: ", subject(r), r.Budget.CA)
+		b.WriteString(clip(subject(r), 200) + notPlaced + r.Budget.CA.String() + ": ")
 	} else {
-		fmt.Fprintf(&b, "%s would order from %s, which cannot be now: ", subject(r), r.Budget.CA)
+		fmt.Fprintf(&b, "%s would order from %s, which cannot be now: ", clip(subject(r), 200), r.Budget.CA)
 	}
 	fmt.Fprintf(&b, "of %s at least %d are used", allowance(bucket), bucket.Used)
 	if bucket.InFlight > 0 {
@@ -93,16 +93,17 @@ func exhausted(r Request, when string) string {
 	if bucket.Reserve > 0 {
 		fmt.Fprintf(&b, ", %d are kept for renewals", bucket.Reserve)
 	}
+	b.WriteString("; " + when)
 	if len(r.Budget.Consumers) > 0 {
 		most := make([]string, 0, len(r.Budget.Consumers))
 		for _, c := range r.Budget.Consumers {
-			most = append(most, fmt.Sprintf("%s (%d)", c.Name, c.Orders))
+			most = append(most, fmt.Sprintf("%s (%d)", clip(c.Name, 80), c.Orders))
 		}
-		b.WriteString(", most by " + strings.Join(most, ", "))
+		b.WriteString(". Used most by " + strings.Join(most, ", "))
 	}
-	b.WriteString("; " + when + ". ")
+	b.WriteString(". ")
 	if r.Object.Kind == Order {
-		b.WriteString("It is then tried again by itself; deleting the Certificate or its Secret does not help. More: ")
+		b.WriteString("It is tried again by itself at that time; deleting the Certificate or its Secret does not help. More: ")
 	} else {
 		b.WriteString("Apply it again then, or use another issuer. More: ")
 	}
@@ -123,17 +124,31 @@ func budgetLow(r Request) Finding {
 	}}
 }
 
+// notPlaced begins what an Order is refused with for its budget.
+const notPlaced = " is not placed at "
+
+// RefusedForBudget reports whether a text, which cert-manager may have wrapped, is [BudgetRule]'s refusal of an Order.
+func RefusedForBudget(text string) bool { return strings.Contains(text, notPlaced) }
+
+// clip shortens what others have named, so that the rest of a refusal stays whole.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 // allowance names a limit in a sentence: "5 certificates in 7 days for the same names (a.example b.example)".
 func allowance(b Bucket) string {
 	switch b.Limit {
 	case acme.CertificatesPerSet:
-		return fmt.Sprintf("%d certificates in %s for the same set of names (%s)", b.Count, inWords(b.Period), b.Of)
+		return fmt.Sprintf("%d certificates in %s for the same set of names (%s)", b.Count, inWords(b.Period), clip(b.Of, 200))
 	case acme.CertificatesPerDomain:
-		return fmt.Sprintf("%d certificates in %s for %s", b.Count, inWords(b.Period), b.Of)
+		return fmt.Sprintf("%d certificates in %s for %s", b.Count, inWords(b.Period), clip(b.Of, 200))
 	case acme.FailedAuthorizations:
-		return fmt.Sprintf("%d failed validations in %s for %s", b.Count, inWords(b.Period), b.Of)
+		return fmt.Sprintf("%d failed validations in %s for %s", b.Count, inWords(b.Period), clip(b.Of, 200))
 	default:
-		return fmt.Sprintf("%d new orders in %s of account %s", b.Count, inWords(b.Period), b.Of)
+		return fmt.Sprintf("%d new orders in %s of account %s", b.Count, inWords(b.Period), clip(b.Of, 200))
 	}
 }
 

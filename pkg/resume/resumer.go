@@ -64,7 +64,9 @@ const (
 	again   = 2 * time.Second
 	longest = 5 * time.Minute
 	// idle is how long nothing is looked at when nothing is known to come.
-	idle = time.Minute
+	idle = 15 * time.Second
+	// undecided begins what an Order is refused with when nobody could decide.
+	undecided = "certwire could not decide about this Order"
 	// tries is how many requests are tried again at one look.
 	tries = 50
 )
@@ -125,7 +127,7 @@ func (r *Resumer) look(ctx context.Context) time.Time {
 	for _, w := range waiting {
 		present[w.UID] = true
 		r.tell(w)
-		if !strings.Contains(w.Refusal, policy.Docs(policy.BudgetRule)) {
+		if !policy.RefusedForBudget(w.Refusal) && !strings.HasPrefix(w.Refusal, undecided) {
 			continue // another rule refused it: time does not change that
 		}
 		order, ok := r.Order(w)
@@ -155,21 +157,22 @@ func (r *Resumer) try(ctx context.Context, w *inventory.Request, order ledger.Or
 		}
 		return now.Add(idle)
 	}
+	key := string(bucket.Limit) + " " + bucket.Of // the fullest: what others take of it is not there for this one
 	last := r.retried[w.UID]
 	wait := min(again<<min(last.times, 10), longest)
 	switch {
 	case last.times > 0 && now.Sub(last.at) < wait:
 		return last.at.Add(wait)
-	case claims[order.Domains[0]] > 0 && claims[order.Domains[0]] >= bucket.Left(), *left == 0:
+	case claims[key] > 0 && claims[key] >= bucket.Left(), *left == 0:
 		return now.Add(again)
 	}
-	claims[order.Domains[0]]++
-	*left--
-	r.retried[w.UID] = attempt{at: now, times: last.times + 1}
 	if err := r.Retry(ctx, w.Namespace, w.Name, now); err != nil {
 		r.Log.Error(err, "A refused order could not be tried again, trying later", "request", w.Namespace+"/"+w.Name)
-		return now.Add(wait)
+		return now.Add(again)
 	}
+	claims[key]++
+	*left--
+	r.retried[w.UID] = attempt{at: now, times: last.times + 1}
 	r.Count("retried")
 	r.Log.Info("The budget allows a refused order again", "request", w.Namespace+"/"+w.Name, "certificate", w.Certificate)
 	return now.Add(again)

@@ -67,7 +67,7 @@ func request(name string, age time.Duration) *inventory.Request {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "shop", Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(noon.Add(-age)),
 		},
-		Certificate: "web", Refusal: "used up. More: " + policy.Docs(policy.BudgetRule),
+		Certificate: "web", Refusal: "Order shop/web-1 is not placed at ca.test: used up",
 	}
 }
 
@@ -91,7 +91,7 @@ func TestWhatIsRefusedIsToldOnce(t *testing.T) {
 	if !slices.Equal(d.told, want) {
 		t.Errorf("told %q, want %q", d.told, want)
 	}
-	d.waiting[0].Refusal = "until later. More: " + policy.Docs(policy.BudgetRule)
+	d.waiting[0].Refusal = "Order shop/web-1 is not placed at ca.test: until later"
 	d.resumer.look(t.Context())
 	if len(d.told) != 4 {
 		t.Errorf("a new text was not told: %q", d.told)
@@ -106,8 +106,8 @@ func TestWhatIsRefusedIsToldOnce(t *testing.T) {
 func TestNothingIsTriedBeforeItsTime(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.waiting, d.budget = []*inventory.Request{request("web-1", time.Minute)}, refuses(noon.Add(17*time.Second))
-	if next := d.resumer.look(t.Context()); !next.Equal(noon.Add(17 * time.Second)) {
+	d.waiting, d.budget = []*inventory.Request{request("web-1", time.Minute)}, refuses(noon.Add(9*time.Second))
+	if next := d.resumer.look(t.Context()); !next.Equal(noon.Add(9 * time.Second)) {
 		t.Errorf("looks again at %s", next)
 	}
 	if len(d.retried) != 0 {
@@ -149,7 +149,7 @@ func TestATryInVainIsRepeatedMoreAndMoreRarely(t *testing.T) {
 	if len(at) < 10 || len(at) > 30 {
 		t.Errorf("tried %d times in 4000 s: %v", len(at), at)
 	}
-	d.waiting[0].Refusal = "another text. More: " + policy.Docs(policy.BudgetRule)
+	d.waiting[0].Refusal = "Order shop/web-1 is not placed at ca.test: another text"
 	before := len(d.retried)
 	d.resumer.look(t.Context())
 	if len(d.retried) != before+1 {

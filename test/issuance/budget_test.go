@@ -68,7 +68,7 @@ func TestALoopIsStoppedAtTheCAsOwnCount(t *testing.T) {
 	text := waiting(t, ns)
 	for _, part := range []string{
 		"of 5 certificates in 7 days for the same set of names (" + domain + " www." + domain + ") at least 5 are used",
-		"most by " + ns + "/web (5)", "the next order is possible at 20", " UTC. It is then tried again by itself",
+		"Used most by " + ns + "/web (5)", "the next order is possible at 20", " UTC. Used", "It is tried again by itself",
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the refusal does not say %q: %s", part, text)
