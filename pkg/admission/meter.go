@@ -40,7 +40,7 @@ func (h *Guard) measure(ctx context.Context, r *request[jsontext.Value], facts *
 		name = o.Name
 	}
 	order := ledger.NewOrder(ledger.Order{
-		UID: o.UID, Namespace: facts.Namespace, Certificate: name, Service: service, Account: facts.Issuer.Account,
+		UID: o.UID, Name: o.Name, Namespace: facts.Namespace, Certificate: name, Service: service, Account: facts.Issuer.Account,
 	}, o.Identifiers())
 	if order.UID == "" {
 		order.UID = string(o.Kind) + "/" + facts.Namespace + "/" + o.Name

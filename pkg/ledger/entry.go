@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -110,8 +111,12 @@ func (e *entry) fly(o *Order, uid uidKey, renewal bool, since time.Time) bool {
 	if _, known := e.state.inFlight[uid]; known {
 		return false
 	}
+	name := keyOfUID(o.Namespace + "/" + o.Name)
+	if o.Name != "" {
+		maps.DeleteFunc(e.state.inFlight, func(_ uidKey, f flight) bool { return f.name == name })
+	}
 	e.state.inFlight[uid] = flight{
-		set: keyOfSet(o.Set), since: since.Truncate(time.Second).UTC(), domain: !renewal,
+		name: name, set: keyOfSet(o.Set), since: since.Truncate(time.Second).UTC(), domain: !renewal,
 		home: e.account == "" && o.home() == e.domain,
 	}
 	return true

@@ -427,6 +427,23 @@ func TestABudgetNeverOutgrowsAnObject(t *testing.T) {
 	}
 }
 
+func TestAnotherAttemptTakesOverThePlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testLimits())
+	l, _ := w.replica()
+	for range 12 { // each fails after the gate, as with a name that is still being deleted
+		o := w.order("web", "shop.example.com")
+		o.Name = "web-1-7"
+		if b, err := l.Reserve(t.Context(), o, true); err != nil || !b.Allowed {
+			t.Fatalf("%+v, %v", b, err)
+		}
+	}
+	w.stored(l)
+	if n := len(w.budget("example.com").state.inFlight); n != 1 {
+		t.Errorf("%d places are held by one name", n)
+	}
+}
+
 func TestAnOrderThatStaysPendingKeepsNoPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, testLimits())

@@ -11,6 +11,8 @@ import (
 type Order struct {
 	// UID is the Order object's; empty for one that does not exist yet.
 	UID string
+	// Name is the Order object's; empty for one that does not exist yet.
+	Name string
 	// Namespace and Certificate say who orders; Certificate is empty for requests that no Certificate made.
 	Namespace, Certificate string
 	// Service is the CA's directory with its limits.

@@ -25,7 +25,7 @@ type state struct {
 // setKey is the beginning of a CA's key for a set of names: with 96 bits, two of a domain's sets are never mistaken.
 type setKey [12]byte
 
-// uidKey stands for an Order's UID.
+// uidKey stands for an Order's UID, or for its name.
 type uidKey [8]byte
 
 // set is one set of names.
@@ -38,7 +38,10 @@ type set struct {
 
 // flight is one order that was let through.
 type flight struct {
-	set setKey
+	// name stands for the Order's namespace and name. An attempt to create an Order that fails later than at the gate leaves
+	// a place that nobody takes; the next attempt has another UID and the same name, and takes it over.
+	name uidKey
+	set  setKey
 	// since is when it was let through, to the second.
 	since time.Time
 	// domain is true when it will count against the domain or the account: it is not a renewal.
@@ -64,11 +67,11 @@ func (s *state) clone() *state {
 // that nobody can answer must not keep others waiting: a quarter of an hour is enough for any that somebody does.
 const waitsAtMost = 15 * time.Minute
 
-// held counts the orders in flight, other than one, that will need the same token.
-func (s *state) held(now time.Time, but uidKey, counts func(flight) bool) int64 {
+// held counts the orders in flight, other than one of this UID or name, that will need the same token.
+func (s *state) held(now time.Time, uid, name uidKey, counts func(flight) bool) int64 {
 	var n int64
-	for uid, f := range s.inFlight {
-		if uid != but && counts(f) && now.Sub(f.since) < waitsAtMost {
+	for other, f := range s.inFlight {
+		if other != uid && f.name != name && counts(f) && now.Sub(f.since) < waitsAtMost {
 			n++
 		}
 	}
@@ -101,11 +104,11 @@ func (s *state) prune(now time.Time, memory, exemption time.Duration) {
 }
 
 // The most that is remembered of each kind. Together they fit into an object: 24 bytes for a set, 12 for a counted order,
-// 25 for one in flight, and half of what is then left for names that failed.
+// 33 for one in flight, and half of what is then left for names that failed.
 const (
 	maxSets     = 20_000
 	maxCounted  = 12_000
-	maxInFlight = 8_000
+	maxInFlight = 6_000
 	maxFailed   = 500
 )
 

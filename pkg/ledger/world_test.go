@@ -151,7 +151,7 @@ func (w *world) order(certificate string, names ...string) Order {
 	defer uids.Unlock()
 	uids.n++
 	return NewOrder(Order{
-		UID: fmt.Sprintf("uid-%d", uids.n), Namespace: "shop", Certificate: certificate, Service: w.ca,
+		UID: fmt.Sprintf("uid-%d", uids.n), Name: fmt.Sprintf("order-%d", uids.n), Namespace: "shop", Certificate: certificate, Service: w.ca,
 		Account: "https://ca.test/acct/1", Created: w.clock(),
 	}, names)
 }
