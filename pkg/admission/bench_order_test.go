@@ -26,7 +26,7 @@ func (inMemory) Reserve(context.Context, ledger.Order, bool) (policy.Budget, err
 	return policy.Budget{Known: true, Allowed: true}, nil
 }
 
-const meteredOrder = `{"apiVersion":"acme.cert-manager.io/v1","kind":"Order","metadata":{"name":"web-1-2058813649","namespace":"shop",
+const benchOrder = `{"apiVersion":"acme.cert-manager.io/v1","kind":"Order","metadata":{"name":"web-1-2058813649","namespace":"shop",
 "uid":"7d9c1f5e-3a60-4a0b-9c57-0b7f6f5f1f10","annotations":{"cert-manager.io/certificate-name":"web","cert-manager.io/certificate-revision":"1"},
 "ownerReferences":[{"apiVersion":"cert-manager.io/v1","kind":"CertificateRequest","name":"web-1","uid":"b3a9c5d0-6f1e-4d0c-8f35-54f1d2f0a001",
 "controller":true,"blockOwnerDeletion":true}]},"spec":{"request":"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0K",
@@ -77,7 +77,7 @@ func (silent) Observe(string, time.Duration)                 {}
 func TestMeteredOrders(t *testing.T) {
 	t.Parallel()
 	for times, want := range map[int]bool{0: true, 4: true, 5: false} {
-		a := post(t, meteredHook(t, times), reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, ""))
+		a := post(t, meteredHook(t, times), reviewOf("acme.cert-manager.io", "Order", "CREATE", benchOrder, ""))
 		if a.Response.Allowed != want || !want && !strings.Contains(a.Response.Status.Message, "at least 5 are used") {
 			t.Errorf("after %d: %s", times, a.text)
 		}
@@ -85,7 +85,7 @@ func TestMeteredOrders(t *testing.T) {
 }
 
 func BenchmarkOrder(b *testing.B) {
-	body := reviewOf("acme.cert-manager.io", "Order", "CREATE", meteredOrder, "")
+	body := reviewOf("acme.cert-manager.io", "Order", "CREATE", benchOrder, "")
 	for name, times := range map[string]int{"let-through": 1, "refused": 5} {
 		b.Run(name, func(b *testing.B) {
 			h := meteredHook(b, times)
