@@ -132,9 +132,9 @@ func (m *meter) everyOrder() []ledger.Seen {
 		if i >= meteredSets {
 			domain = fmt.Sprintf("seed-%d.com", 1+i%(meteredDomains-1))
 		}
-		at := now.Add(-renewsEvery * time.Duration(i+1) / (meteredCertificates + 1))
+		at := now.Add(-renewsEvery / (meteredCertificates + 1) * time.Duration(i+1))
 		if i < meteredSets {
-			at = now.Add(-renewsEvery * time.Duration(i+1) / (meteredSets + 1))
+			at = now.Add(-renewsEvery / (meteredSets + 1) * time.Duration(i+1))
 		}
 		seen = append(seen, issued(m.order(fmt.Sprintf("seed-%d", i), hostOf(i, domain), at, false), at))
 	}

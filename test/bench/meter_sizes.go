@@ -72,7 +72,7 @@ func (m *meter) sizes(ctx context.Context) error {
 func (m *meter) shape(ctx context.Context, r *replica, s shape) error {
 	now := time.Now()
 	for i := range s.sets {
-		at := now.Add(-s.within * time.Duration(i+1) / time.Duration(s.sets+1))
+		at := now.Add(-s.within / time.Duration(s.sets+1) * time.Duration(i+1))
 		r.Changed(issued(m.order(s.domain+hostOf(i, ""), hostOf(i, s.domain), at, false), at))
 		if i%500 == 499 { // as a watch does, which takes its time
 			if _, err := m.settled(ctx, r, time.Minute); err != nil {

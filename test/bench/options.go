@@ -66,7 +66,7 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	}
 	o.sustain, o.patience = 5*time.Second, 45*time.Second
 	if o.full {
-		o.sustain, o.patience = 20*time.Second, 4*time.Minute
+		o.sustain, o.patience = 10*time.Second, 4*time.Minute
 	}
 	o.memory = (o.memory || !quick || o.full) && !noMemory
 	for text := range strings.SplitSeq(steps, ",") {
