@@ -74,8 +74,9 @@ $(GEN): tools/gen/go.mod tools/gen/go.sum
 	@cd tools/gen && go build -o ../../$(GEN) sigs.k8s.io/controller-tools/cmd/controller-gen
 
 .PHONY: bench
-bench: control-plane ## measure latency, memory and the cost of one review; prints tables (about 20 minutes)
-	go test ./pkg/admission -run '^$$' -bench . -benchmem
+bench: control-plane ## measure latency, memory, the budgets and the cost of one review; prints tables (about 30 minutes)
+	go test ./pkg/acme ./pkg/ledger ./pkg/admission -run '^$$' -bench . -benchmem
+	go run ./test/bench --meter --full
 	go run ./test/bench --full
 
 .PHONY: generate

@@ -25,7 +25,7 @@ func benchState(sets int) *state {
 	const cycle = 60 * 24 * time.Hour
 	limits := testLimits()
 	for i := range sets {
-		issued := noon.Add(-cycle * time.Duration(i+1) / time.Duration(sets+1)).Truncate(time.Second)
+		issued := noon.Add(-cycle / time.Duration(sets+1) * time.Duration(i+1)).Truncate(time.Second)
 		x := set{issued: issued}
 		if tat := issued.Add(limits.CertificatesPerSet.EmissionInterval()); tat.After(noon) {
 			x.tat = tat

@@ -32,6 +32,7 @@ type world struct {
 	now    time.Time
 	orders map[string]bool
 	away   error
+	writes int
 }
 
 const testCA = "ca.test"
@@ -70,6 +71,9 @@ func newWorld(t *testing.T, limits acme.Limits) *world {
 			if err := w.outage(); err != nil {
 				return err
 			}
+			w.mu.Lock()
+			w.writes++
+			w.mu.Unlock()
 			return c.SubResource(name).Update(ctx, o, opts...)
 		},
 	}).Build()
@@ -80,6 +84,13 @@ func (w *world) outage() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.away
+}
+
+// written is how often a status was written.
+func (w *world) written() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.writes
 }
 
 func (w *world) setAway(err error) {

@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 	}
 	defer cluster.Stop()
 	b := &bench{options: o, cluster: cluster, out: out, progress: progress, log: log, folder: folder, started: time.Now()}
+	if o.meter {
+		return b.budgets(ctx)
+	}
 	defer func() {
 		err = errors.Join(err, b.takeDown(context.WithoutCancel(ctx)))
 		if err != nil {

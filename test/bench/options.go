@@ -22,6 +22,9 @@ type options struct {
 	memory  bool
 	full    bool
 	idle    time.Duration
+	// meter measures the budgets instead; sustain is how long writes are kept up, patience how long storing is waited for.
+	meter             bool
+	sustain, patience time.Duration
 	// starts is how often a fresh replica is started; the last one's memory counts.
 	starts int
 }
@@ -34,6 +37,7 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	f.SetOutput(usage)
 	f.BoolVar(&quick, "quick", false, "few samples, up to 1,000 Certificates, no memory unless --memory is given: about two minutes")
 	f.BoolVar(&o.full, "full", false, "memory with 10,000 Certificates and 50,000 workloads, too; creating them takes minutes")
+	f.BoolVar(&o.meter, "meter", false, "measure the budgets instead: their size, their writes, a cold start; about three minutes, eight with --full")
 	f.BoolVar(&o.memory, "memory", false, "measure memory (the default without --quick)")
 	f.BoolVar(&noMemory, "no-memory", false, "measure latency alone")
 	f.IntVar(&o.sequential, "samples", 300, "samples for each contender and object, one request at a time; 0 for none")
@@ -59,6 +63,10 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 				set()
 			}
 		}
+	}
+	o.sustain, o.patience = 5*time.Second, 45*time.Second
+	if o.full {
+		o.sustain, o.patience = 10*time.Second, 4*time.Minute
 	}
 	o.memory = (o.memory || !quick || o.full) && !noMemory
 	for text := range strings.SplitSeq(steps, ",") {
