@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/certwire/certwire/test/harness"
 )
 
@@ -51,6 +53,7 @@ var (
 	cluster     *harness.Cluster
 	certManager *harness.CertManager
 	certwire    *harness.Certwire
+	objects     client.Client
 )
 
 func TestMain(m *testing.M) {
@@ -108,6 +111,9 @@ func showEnd(whose, path string) {
 func setUp(ctx context.Context, folder string, log io.Writer) error {
 	var err error
 	if cluster, err = harness.Start(ctx, os.Stderr); err != nil {
+		return err
+	}
+	if objects, err = newObjects(); err != nil {
 		return err
 	}
 	if certManager, err = harness.StartCertManager(ctx, cluster, os.Stderr, "--count=3"); err != nil {
