@@ -69,7 +69,7 @@ func (b *book) asks(o *Order, now time.Time) ([]acme.Ask, []*entry) {
 			counts = func(f flight) bool { return f.domain }
 		}
 		if counts != nil && !o.Due {
-			ask.Held = e.state.held(now, uid, counts) + e.reserve()
+			ask.Held = e.state.held(now, uid, counts) + e.kept(ask.Limit)
 		}
 		asks, of = append(asks, ask), append(of, e)
 	}
@@ -107,7 +107,7 @@ func (b *book) assess(o *Order, now time.Time) policy.Budget {
 	v, e := batch.Verdicts[worst], of[worst]
 	reserve := int64(0)
 	if !o.Due && v.Key.Limit != acme.FailedAuthorizations {
-		reserve = e.reserve()
+		reserve = e.kept(v.Limit)
 	}
 	out.Bucket = policy.Bucket{
 		Limit: v.Key.Limit, Of: bucketOf(v.Key, o), Used: v.Used, Count: v.Limit.Burst, Period: v.Limit.Period,

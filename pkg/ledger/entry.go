@@ -87,11 +87,13 @@ func (s subject) memory(own acme.Limit) time.Duration {
 	return max(time.Hour, own.BurstOffset(), s.ca.Limits.Of(other).BurstOffset())
 }
 
-func (e *entry) reserve() int64 {
+// kept is how much of a bucket is kept for due renewals: the owner's reserve, but never all of it. One that suits a domain
+// is more than a set of names has in a week, and would end all orders.
+func (e *entry) kept(l acme.Limit) int64 {
 	if e.spec.Reserve == nil {
 		return 0
 	}
-	return int64(*e.spec.Reserve)
+	return min(int64(*e.spec.Reserve), max(l.Burst-1, 0))
 }
 
 // own is the limit that the budget's own bucket, state.tat, belongs to.

@@ -479,6 +479,8 @@ func TestOwnersSettings(t *testing.T) {
 		"a share divides the domain's and not the set": {set(`{"share":20}`), 10, 5},
 		"a share leaves at least one":                  {set(`{"share":1}`), 1, 5},
 		"a reserve is kept from both":                  {set(`{"reserve":2}`), 48, 3},
+		"a reserve never keeps all of a set's":         {set(`{"reserve":30}`), 20, 1},
+		"a reserve never keeps all of a domain's":      {set(`{"reserve":100}`), 1, 1},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
