@@ -40,6 +40,14 @@ type looping struct {
 	ended   bool
 }
 
+// bucket is the key of its set's bucket in what chaos compares.
+func (l *looping) bucket() string {
+	return string(acme.CertificatesPerSet) + " " + strings.Join(l.names, " ")
+}
+
+// inFlight is the key of the orders that are under way.
+const inFlight = "in flight"
+
 // chaos issues in loops, and kills replicas meanwhile.
 type chaos struct {
 	ns, domain string
@@ -63,22 +71,39 @@ func TestNoOrderIsLostOrCountedTwiceWhenReplicasAreKilled(t *testing.T) {
 	t.Logf("%d replicas were killed, %d times the last one", c.kills, c.blind)
 	c.restore(t)
 
-	ended := time.Now()
-	var stored, counted map[string]int64
-	same := false
-	for limit := time.Now().Add(harness.Patience * 2); !same && time.Now().Before(limit); time.Sleep(time.Second / 4) {
-		stored, counted = c.stored(t), c.counted(t)
-		same = maps.Equal(stored, counted)
+	restored := time.Now()
+	places := int64(0)
+	eventually(t, "the ledger has counted what the CA has", func() bool {
+		stored := c.stored(t)
+		places = stored[inFlight]
+		delete(stored, inFlight)
+		return maps.Equal(stored, c.counted(t))
+	})
+	t.Logf("%s after the replicas were back the ledger had %v", time.Since(restored).Round(time.Millisecond), c.stored(t))
+
+	// A replica that dies between taking an order's place and answering leaves the place behind, and nobody can tell
+	// that from an order which was placed and deleted while nobody looked. It is given back after the grace time or,
+	// when all who could have seen it are dead, counted as an order. That takes minutes, beside other tests.
+	t.Logf("%d places were left behind", places)
+	if places == 0 {
+		return
 	}
-	t.Logf("%s after the last loop was stopped the ledger had %v", time.Since(ended).Round(time.Millisecond), stored)
-	if !same {
-		t.Errorf("the ledger has %v, the CA %v", stored, counted)
-	}
-	for _, l := range c.certs[:loops] {
-		if n := certManager.Issued(production, l.names...); n != perSet {
-			t.Errorf("the CA has issued %d for %s, want %d", n, l.names, perSet)
+	t.Parallel()
+	within(t, 5*time.Minute, "no place is left behind", func() bool { return c.stored(t)[inFlight] == 0 })
+	t.Logf("it took %s until none was", time.Since(restored).Round(time.Second))
+	excess := int64(0)
+	eventually(t, "the ledger and the CA are as far apart as places were lost", func() bool {
+		stored, counted := c.stored(t), c.counted(t)
+		excess = 0
+		for _, l := range c.certs {
+			more := stored[l.bucket()] - counted[l.bucket()]
+			if excess += more; more < 0 {
+				return false
+			}
 		}
-	}
+		return stored[inFlight] == 0 && excess <= places
+	})
+	t.Logf("%d were counted that the CA knows nothing of", excess)
 }
 
 func newChaos(t *testing.T) *chaos {
@@ -101,7 +126,8 @@ func newChaos(t *testing.T) *chaos {
 	return c
 }
 
-// drive makes one step with every Certificate. It is true once all loops have been refused and everything else is issued.
+// drive makes one step with every Certificate. It is true once all loops have been refused, for what is used or for what is
+// under way, and everything else is issued.
 func (c *chaos) drive(t *testing.T) bool {
 	t.Helper()
 	if len(c.toApply) > 0 && (len(c.toApply) > fresh || c.random.IntN(10) == 0) {
@@ -136,7 +162,7 @@ func (c *chaos) drive(t *testing.T) bool {
 		case l.ended:
 		case i >= loops:
 			l.ended = secret != ""
-		case refused[l.name] && certManager.Issued(production, l.names...) >= perSet:
+		case refused[l.name] && secret == "":
 			l.ended = true
 		case settled[l.name] && secret != "" && secret != l.deleted:
 			l.deleted = secret
@@ -210,19 +236,18 @@ func (c *chaos) stored(t *testing.T) map[string]int64 {
 	for _, r := range b.Status.Recent {
 		out["listed "+r.Names]++
 	}
-	out["in flight"] = int64(b.Status.InFlight)
+	out[inFlight] = int64(b.Status.InFlight)
 	return out
 }
 
-// counted is the same from the CA's own count.
+// counted is the same from the CA's own count, but for what is under way.
 func (c *chaos) counted(t *testing.T) map[string]int64 {
 	t.Helper()
-	out := map[string]int64{"in flight": 0}
+	out := map[string]int64{}
 	for _, l := range c.certs {
-		names := strings.Join(l.names, " ")
 		n := int64(certManager.Issued(production, l.names...))
-		out[string(acme.CertificatesPerSet)+" "+names] = n
-		out["listed "+names] = n
+		out[l.bucket()] = n
+		out["listed "+strings.Join(l.names, " ")] = n
 		out[string(acme.CertificatesPerDomain)+" "+c.domain]++
 	}
 	return out
