@@ -122,7 +122,7 @@ func (s *server) orderChanged(o *inventory.Order, deleted bool) {
 	}
 	seen := ledger.Seen{
 		Order: ledger.NewOrder(ledger.Order{
-			UID: string(o.UID), Namespace: o.Namespace, Certificate: o.Certificate, Service: service, Created: o.CreationTimestamp.Time,
+			UID: string(o.UID), Name: o.Name, Namespace: o.Namespace, Certificate: o.Certificate, Service: service, Created: o.CreationTimestamp.Time,
 		}, o.Names),
 		Taken: o.URL != "", IssuedAt: o.Issued, Reason: o.Reason, Deleted: deleted,
 	}

@@ -46,6 +46,7 @@ func (h *Guard) measure(ctx context.Context, r *request[jsontext.Value], facts *
 		order.UID = string(o.Kind) + "/" + facts.Namespace + "/" + o.Name
 	}
 	if !certificate {
+		order.Name = o.Name
 		now := h.Now()
 		order.Due = h.Issuance.DueRenewal(facts.Namespace, policy.Renewal{
 			Certificate: name, Issuer: *o.Issuer, Directory: facts.Issuer.Directory, Names: o.Identifiers(),

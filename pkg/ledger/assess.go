@@ -69,7 +69,7 @@ func (b *book) asks(o *Order, now time.Time) ([]acme.Ask, []*entry) {
 			counts = func(f flight) bool { return f.domain }
 		}
 		if counts != nil && !o.Due {
-			ask.Held = e.state.held(now, uid, counts) + e.kept(ask.Limit)
+			ask.Held = e.state.held(now, uid, o.key(), counts) + e.kept(ask.Limit)
 		}
 		asks, of = append(asks, ask), append(of, e)
 	}

@@ -21,7 +21,7 @@ import (
 //	number of counted orders, then for each       4
 //	    uid 8, time 4
 //	number of orders in flight, then for each     4
-//	    uid 8, set 12, since 4, flags 1
+//	    uid 8, name 8, set 12, since 4, flags 1
 //	number of identifiers, then for each          4
 //	    length 2, text, TAT 8
 //	CRC-32 (IEEE) of all before                   4
@@ -37,7 +37,7 @@ var errCorrupt = errors.New("the stored state is corrupt")
 
 // encode packs a state. Equal states have equal bytes.
 func (s *state) encode() []byte {
-	out := make([]byte, 0, 32+24*len(s.sets)+12*len(s.counted)+25*len(s.inFlight)+48*len(s.failed))
+	out := make([]byte, 0, 32+24*len(s.sets)+12*len(s.counted)+33*len(s.inFlight)+48*len(s.failed))
 	out = append(out, stateMagic...)
 	out = nanos(out, s.tat)
 	out = binary.BigEndian.AppendUint32(out, uint32(len(s.sets)))
@@ -53,7 +53,8 @@ func (s *state) encode() []byte {
 	out = binary.BigEndian.AppendUint32(out, uint32(len(s.inFlight)))
 	for _, k := range slices.SortedFunc(maps.Keys(s.inFlight), byUID) {
 		f := s.inFlight[k]
-		out = seconds(append(append(out, k[:]...), f.set[:]...), f.since)
+		out = append(append(out, k[:]...), f.name[:]...)
+		out = seconds(append(out, f.set[:]...), f.since)
 		out = append(out, f.flags())
 	}
 	out = binary.BigEndian.AppendUint32(out, uint32(len(s.failed)))
@@ -117,6 +118,7 @@ func decodeState(raw []byte) (*state, error) {
 		var k uidKey
 		var f flight
 		copy(k[:], r.take(len(k)))
+		copy(f.name[:], r.take(len(f.name)))
 		copy(f.set[:], r.take(len(f.set)))
 		f.since = r.seconds()
 		flags := r.take(1)[0]

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -104,7 +105,8 @@ func (e *entry) own() acme.LimitName {
 	return acme.CertificatesPerDomain
 }
 
-// fly notes an order that was let through; an order that was counted already is left alone.
+// fly notes an order that was let through, in the place of an earlier one of its name; an order that was counted already is
+// left alone.
 func (e *entry) fly(o *Order, uid uidKey, renewal bool, since time.Time) bool {
 	if _, done := e.state.counted[uid]; done {
 		return false
@@ -112,8 +114,10 @@ func (e *entry) fly(o *Order, uid uidKey, renewal bool, since time.Time) bool {
 	if _, known := e.state.inFlight[uid]; known {
 		return false
 	}
+	name := o.key()
+	maps.DeleteFunc(e.state.inFlight, func(_ uidKey, f flight) bool { return f.named(name) })
 	e.state.inFlight[uid] = flight{
-		set: keyOfSet(o.Set), since: since.Truncate(time.Second).UTC(), domain: !renewal,
+		set: keyOfSet(o.Set), name: name, since: since.Truncate(time.Second).UTC(), domain: !renewal,
 		home: e.account == "" && o.home() == e.domain,
 	}
 	return true

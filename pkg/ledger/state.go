@@ -39,6 +39,8 @@ type set struct {
 // flight is one order that was let through.
 type flight struct {
 	set setKey
+	// name stands for the Order's namespace and name; zero when they are not known.
+	name uidKey
 	// since is when it was let through, to the second.
 	since time.Time
 	// domain is true when it will count against the domain or the account: it is not a renewal.
@@ -46,6 +48,11 @@ type flight struct {
 	// home is true when it will count against its set here.
 	home bool
 }
+
+// named is true for a place that was taken under a name. An Order is created only while there is none of its name, so a
+// place that an earlier one of that name took is left over: a replica died between taking it and answering, or the API
+// server gave the order up.
+func (f flight) named(name uidKey) bool { return f.name == name && name != uidKey{} }
 
 func newState() *state {
 	return &state{
@@ -64,11 +71,11 @@ func (s *state) clone() *state {
 // that nobody can answer must not keep others waiting: a quarter of an hour is enough for any that somebody does.
 const waitsAtMost = 15 * time.Minute
 
-// held counts the orders in flight, other than one, that will need the same token.
-func (s *state) held(now time.Time, but uidKey, counts func(flight) bool) int64 {
+// held counts the orders in flight, other than one and what it is tried again for, that will need the same token.
+func (s *state) held(now time.Time, but, name uidKey, counts func(flight) bool) int64 {
 	var n int64
 	for uid, f := range s.inFlight {
-		if uid != but && counts(f) && now.Sub(f.since) < waitsAtMost {
+		if uid != but && !f.named(name) && counts(f) && now.Sub(f.since) < waitsAtMost {
 			n++
 		}
 	}
