@@ -26,43 +26,49 @@ type Meter interface {
 // from, or whose CA has no known limits. While the budgets are still being read, only an Order that they could refuse has to
 // wait: that is the error.
 func (h *Guard) measure(ctx context.Context, r *request[jsontext.Value], facts *policy.Request, settings *config.Settings, enforced bool) (ledger.Order, bool, error) {
-	o := facts.Object
-	certificate := o.Kind == policy.Certificate
-	if h.Meter == nil || !facts.Relevant || o.Deleting || !facts.Issuer.ACME || !certificate && (o.Kind != policy.Order || !facts.Create) {
-		return ledger.Order{}, false, nil
-	}
-	service, known := settings.Directories.Service("https://" + facts.Issuer.Directory.Host)
-	if !known {
-		return ledger.Order{}, false, nil
-	}
-	name := o.Annotations[policy.CertificateNameKey]
-	if certificate {
-		name = o.Name
-	}
-	order := ledger.NewOrder(ledger.Order{
-		UID: o.UID, Name: o.Name, Namespace: facts.Namespace, Certificate: name, Service: service, Account: facts.Issuer.Account,
-	}, o.Identifiers())
-	if order.UID == "" {
-		order.UID = string(o.Kind) + "/" + facts.Namespace + "/" + o.Name
-	}
-	if !certificate {
-		now := h.Now()
-		order.Due = h.Issuance.DueRenewal(facts.Namespace, policy.Renewal{
-			Certificate: name, Issuer: *o.Issuer, Directory: facts.Issuer.Directory, Names: o.Identifiers(),
-		}, settings.Directories, now)
-		order.ARI = o.Replaces() != "" && h.Issuance.RenewalWindowOpen(facts.Namespace, name, now)
+	order, ok := h.order(facts, settings)
+	if !ok {
+		return order, false, nil
 	}
 	if err := h.Meter.Ready(); err != nil {
-		if certificate || !enforced || order.Due || order.ARI {
+		if facts.Object.Kind == policy.Certificate || !enforced || order.Due || order.ARI {
 			err = nil
 		}
 		return order, false, err
 	}
 	facts.Budget = h.Meter.Assess(order)
-	if certificate && facts.Budget.Known {
+	if facts.Object.Kind == policy.Certificate && facts.Budget.Known {
 		facts.Orders = h.wouldOrder(ctx, r, facts)
 	}
 	return order, facts.Budget.Known, nil
+}
+
+// order is the order that a request leads to; false when it leads to none, or the limits of its CA are not known.
+func (h *Guard) order(facts *policy.Request, settings *config.Settings) (ledger.Order, bool) {
+	o := facts.Object
+	orders := o.Kind == policy.Certificate || o.Kind == policy.Order && facts.Create
+	if h.Meter == nil || !orders || !facts.Relevant || o.Deleting || !facts.Issuer.ACME {
+		return ledger.Order{}, false
+	}
+	service, known := settings.Directories.Service("https://" + facts.Issuer.Directory.Host)
+	if !known {
+		return ledger.Order{}, false
+	}
+	order := ledger.Order{
+		UID: o.UID, Namespace: facts.Namespace, Certificate: o.Name, Service: service, Account: facts.Issuer.Account,
+	}
+	if order.UID == "" {
+		order.UID = string(o.Kind) + "/" + facts.Namespace + "/" + o.Name
+	}
+	if o.Kind == policy.Order {
+		order.Name, order.Certificate = o.Name, o.Annotations[policy.CertificateNameKey]
+		now := h.Now()
+		order.Due = h.Issuance.DueRenewal(facts.Namespace, policy.Renewal{
+			Certificate: order.Certificate, Issuer: *o.Issuer, Directory: facts.Issuer.Directory, Names: o.Identifiers(),
+		}, settings.Directories, now)
+		order.ARI = o.Replaces() != "" && h.Issuance.RenewalWindowOpen(facts.Namespace, order.Certificate, now)
+	}
+	return ledger.NewOrder(order, o.Identifiers()), true
 }
 
 // reserve takes the place of an order that is let through. When the freshest state of the ledger has no token for it any

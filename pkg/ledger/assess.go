@@ -36,7 +36,7 @@ func (b *book) renewal(o *Order, now time.Time) bool {
 // asks are the CA's own questions to a new order, each with what others have a claim on. A due renewal yields to nobody:
 // it is asked what the CA itself would ask.
 func (b *book) asks(o *Order, now time.Time) ([]acme.Ask, []*entry) {
-	uid, name := keyOfUID(o.UID), keyOfUID(o.Namespace+"/"+o.Name)
+	uid := keyOfUID(o.UID)
 	renewal := b.renewal(o, now)
 	var asks []acme.Ask
 	var of []*entry
@@ -69,7 +69,7 @@ func (b *book) asks(o *Order, now time.Time) ([]acme.Ask, []*entry) {
 			counts = func(f flight) bool { return f.domain }
 		}
 		if counts != nil && !o.Due {
-			ask.Held = e.state.held(now, uid, name, counts) + e.reserve()
+			ask.Held = e.state.held(now, uid, o.key(), counts) + e.kept(ask.Limit)
 		}
 		asks, of = append(asks, ask), append(of, e)
 	}
@@ -107,7 +107,7 @@ func (b *book) assess(o *Order, now time.Time) policy.Budget {
 	v, e := batch.Verdicts[worst], of[worst]
 	reserve := int64(0)
 	if !o.Due && v.Key.Limit != acme.FailedAuthorizations {
-		reserve = e.reserve()
+		reserve = e.kept(v.Limit)
 	}
 	out.Bucket = policy.Bucket{
 		Limit: v.Key.Limit, Of: bucketOf(v.Key, o), Used: v.Used, Count: v.Limit.Burst, Period: v.Limit.Period,

@@ -18,7 +18,7 @@ func someState() *state {
 	s.sets[setKey{1}] = set{tat: noon.Add(3), issued: noon.Truncate(time.Second)}
 	s.sets[setKey{2, 255}] = set{issued: noon.Truncate(time.Second)}
 	s.counted[uidKey{3}] = noon.Truncate(time.Second)
-	s.inFlight[uidKey{4}] = flight{name: uidKey{9}, set: setKey{1}, since: noon.Truncate(time.Second), domain: true}
+	s.inFlight[uidKey{4}] = flight{set: setKey{1}, name: uidKey{6}, since: noon.Truncate(time.Second), domain: true}
 	s.inFlight[uidKey{5}] = flight{set: setKey{2}, since: noon.Truncate(time.Second), home: true}
 	s.failed["shop.example.com"] = noon
 	return s

@@ -88,11 +88,13 @@ func (s subject) memory(own acme.Limit) time.Duration {
 	return max(time.Hour, own.BurstOffset(), s.ca.Limits.Of(other).BurstOffset())
 }
 
-func (e *entry) reserve() int64 {
+// kept is how much of a bucket is kept for due renewals: the owner's reserve, but never all of it. One that suits a domain
+// is more than a set of names has in a week, and would end all orders.
+func (e *entry) kept(l acme.Limit) int64 {
 	if e.spec.Reserve == nil {
 		return 0
 	}
-	return int64(*e.spec.Reserve)
+	return min(int64(*e.spec.Reserve), max(l.Burst-1, 0))
 }
 
 // own is the limit that the budget's own bucket, state.tat, belongs to.
@@ -103,7 +105,8 @@ func (e *entry) own() acme.LimitName {
 	return acme.CertificatesPerDomain
 }
 
-// fly notes an order that was let through; an order that was counted already is left alone.
+// fly notes an order that was let through, in the place of an earlier one of its name; an order that was counted already is
+// left alone.
 func (e *entry) fly(o *Order, uid uidKey, renewal bool, since time.Time) bool {
 	if _, done := e.state.counted[uid]; done {
 		return false
@@ -111,12 +114,10 @@ func (e *entry) fly(o *Order, uid uidKey, renewal bool, since time.Time) bool {
 	if _, known := e.state.inFlight[uid]; known {
 		return false
 	}
-	name := keyOfUID(o.Namespace + "/" + o.Name)
-	if o.Name != "" {
-		maps.DeleteFunc(e.state.inFlight, func(_ uidKey, f flight) bool { return f.name == name })
-	}
+	name := o.key()
+	maps.DeleteFunc(e.state.inFlight, func(_ uidKey, f flight) bool { return f.named(name) })
 	e.state.inFlight[uid] = flight{
-		name: name, set: keyOfSet(o.Set), since: since.Truncate(time.Second).UTC(), domain: !renewal,
+		set: keyOfSet(o.Set), name: name, since: since.Truncate(time.Second).UTC(), domain: !renewal,
 		home: e.account == "" && o.home() == e.domain,
 	}
 	return true

@@ -496,6 +496,8 @@ func TestOwnersSettings(t *testing.T) {
 		"a share divides the domain's and not the set": {set(`{"share":20}`), 10, 5},
 		"a share leaves at least one":                  {set(`{"share":1}`), 1, 5},
 		"a reserve is kept from both":                  {set(`{"reserve":2}`), 48, 3},
+		"a reserve never keeps all of a set's":         {set(`{"reserve":30}`), 20, 1},
+		"a reserve never keeps all of a domain's":      {set(`{"reserve":100}`), 1, 1},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
@@ -657,5 +659,43 @@ func TestAFailedNameWaits(t *testing.T) {
 	}
 	if other := l.Assess(w.order("api", "api.example.com")); !other.Allowed {
 		t.Errorf("another name waits, too: %+v", other)
+	}
+}
+
+func TestAPlaceThatADeadReplicaTookIsTheNextTrys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testLimits())
+	l, kill := w.replica()
+	for range 4 {
+		w.issue(l, w.order("web", "shop.example.com"))
+	}
+	w.stored(l)
+	try := func() Order { // cert-manager names it alike each time
+		o := w.order("web", "shop.example.com")
+		o.Name = "web-5-1304156986"
+		return o
+	}
+	if b, err := l.Reserve(t.Context(), try(), true); err != nil || !b.Allowed {
+		t.Fatalf("number 5: %+v, %v", b, err)
+	}
+	kill() // before it could answer: the Order is never created
+
+	l, _ = w.replica()
+	if b := l.Assess(w.order("web", "shop.example.com")); b.Allowed || b.Bucket.InFlight != 1 {
+		t.Errorf("somebody else is let through into the place: %+v", b)
+	}
+	again := try()
+	if b := l.Assess(again); !b.Allowed {
+		t.Errorf("its own place stands in the way: %+v", b)
+	}
+	if !w.issue(l, again) {
+		t.Fatal("its own place stands in the way of the freshest state")
+	}
+	w.stored(l)
+	if e := w.budget("example.com"); len(e.state.inFlight) != 0 || len(e.state.counted) != 5 {
+		t.Errorf("%d in flight, %d counted", len(e.state.inFlight), len(e.state.counted))
+	}
+	if w.issue(l, try()) {
+		t.Error("number 6 is let through")
 	}
 }

@@ -11,7 +11,8 @@ import (
 type Order struct {
 	// UID is the Order object's; empty for one that does not exist yet.
 	UID string
-	// Name is the Order object's; empty for one that does not exist yet.
+	// Name is the Order object's; empty when it is not known. cert-manager derives it from the request, so an order that
+	// is tried again has it again, with another UID.
 	Name string
 	// Namespace and Certificate say who orders; Certificate is empty for requests that no Certificate made.
 	Namespace, Certificate string
@@ -57,6 +58,14 @@ func NewOrder(o Order, names []string) Order {
 func (o *Order) metered() bool {
 	return len(o.Domains) > 0 && o.Service.Host != "" &&
 		!slices.ContainsFunc(o.Names, func(name string) bool { return len(name) > maxName })
+}
+
+// key stands for the object's name; the zero key when that is not known.
+func (o *Order) key() (k uidKey) {
+	if o.Name != "" {
+		k = keyOfUID(o.Namespace + "/" + o.Name)
+	}
+	return k
 }
 
 // home is the registered domain whose budget holds the bucket of the order's set of names: the first one.

@@ -38,10 +38,9 @@ type set struct {
 
 // flight is one order that was let through.
 type flight struct {
-	// name stands for the Order's namespace and name. An attempt to create an Order that fails later than at the gate leaves
-	// a place that nobody takes; the next attempt has another UID and the same name, and takes it over.
+	set setKey
+	// name stands for the Order's namespace and name; zero when they are not known.
 	name uidKey
-	set  setKey
 	// since is when it was let through, to the second.
 	since time.Time
 	// domain is true when it will count against the domain or the account: it is not a renewal.
@@ -49,6 +48,11 @@ type flight struct {
 	// home is true when it will count against its set here.
 	home bool
 }
+
+// named is true for a place that was taken under a name. An Order is created only while there is none of its name, so a
+// place that an earlier one of that name took is left over: a replica died between taking it and answering, or the API
+// server gave the order up.
+func (f flight) named(name uidKey) bool { return f.name == name && name != uidKey{} }
 
 func newState() *state {
 	return &state{
@@ -67,11 +71,11 @@ func (s *state) clone() *state {
 // that nobody can answer must not keep others waiting: a quarter of an hour is enough for any that somebody does.
 const waitsAtMost = 15 * time.Minute
 
-// held counts the orders in flight, other than one of this UID or name, that will need the same token.
-func (s *state) held(now time.Time, uid, name uidKey, counts func(flight) bool) int64 {
+// held counts the orders in flight, other than one and what it is tried again for, that will need the same token.
+func (s *state) held(now time.Time, but, name uidKey, counts func(flight) bool) int64 {
 	var n int64
-	for other, f := range s.inFlight {
-		if other != uid && f.name != name && counts(f) && now.Sub(f.since) < waitsAtMost {
+	for uid, f := range s.inFlight {
+		if uid != but && !f.named(name) && counts(f) && now.Sub(f.since) < waitsAtMost {
 			n++
 		}
 	}

@@ -162,14 +162,14 @@ func usedOf(b Bucket) string {
 func inWords(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
+	case d == day:
+		return "a day"
 	case d >= 2*day && d%day == 0:
 		return fmt.Sprintf("%d days", d/day)
 	case d >= 2*time.Hour && d%time.Hour == 0:
 		return fmt.Sprintf("%d hours", d/time.Hour)
 	case d == time.Hour:
 		return "an hour"
-	case d == day:
-		return "a day"
 	default:
 		return d.String()
 	}

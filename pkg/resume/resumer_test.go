@@ -42,6 +42,7 @@ func (d *desk) Owner(_, certificate string) (self, owner *metav1.OwnerReference)
 }
 
 func newDesk(t *testing.T) *desk {
+	t.Helper()
 	d := &desk{now: noon}
 	d.resumer = &Resumer{
 		Waiting: d, Now: func() time.Time { return d.now }, Log: testr.New(t),

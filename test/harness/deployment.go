@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Certwire is an installed certwire: manifests applied, replicas running behind the service.
@@ -62,6 +63,14 @@ func (w *Certwire) ConfigFile() string { return filepath.Join(w.folder, "config.
 
 // Binary is what the replicas run.
 func (w *Certwire) Binary() string { return w.options.Binary }
+
+// Aside starts a replica with further flags that the service does not know of: nothing reaches it but what is sent to it.
+// It is not ready yet, and Kill must be called.
+func (w *Certwire) Aside(ctx context.Context, args ...string) (*Replica, error) {
+	o := w.options
+	o.Args = append(slices.Clip(o.Args), args...)
+	return StartReplica(ctx, o)
+}
 
 // Scale adds a replica.
 func (w *Certwire) Scale(ctx context.Context) (*Replica, error) {

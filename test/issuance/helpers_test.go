@@ -60,7 +60,13 @@ func mustApply(t *testing.T, namespace, text string, flags ...string) {
 // eventually waits for a condition; the limit only says when to stop hoping.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.After(3 * time.Minute)
+	within(t, 3*time.Minute, what, condition)
+}
+
+// within is the same for what takes long by its nature.
+func within(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(limit)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !condition() {

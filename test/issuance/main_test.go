@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/certwire/certwire/test/harness"
 )
 
@@ -51,6 +53,7 @@ var (
 	cluster     *harness.Cluster
 	certManager *harness.CertManager
 	certwire    *harness.Certwire
+	objects     client.Client
 )
 
 func TestMain(m *testing.M) {
@@ -110,6 +113,9 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	if cluster, err = harness.Start(ctx, os.Stderr); err != nil {
 		return err
 	}
+	if objects, err = newObjects(); err != nil {
+		return err
+	}
 	if certManager, err = harness.StartCertManager(ctx, cluster, os.Stderr, "--count=3"); err != nil {
 		return err
 	}
@@ -128,6 +134,12 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	}
 	issuers := certManager.ClusterIssuer(stagingIssuer, staging) + "---" + certManager.ClusterIssuer(productionIssuer, production) +
 		"---" + certManager.ClusterIssuer(quickIssuer, quick)
+	issuers += `---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: none} # what their solvers name
+spec: {controller: example.com/none}
+`
 	if _, err := cluster.Kubectl(ctx, issuers, "apply", "-f", "-"); err != nil {
 		return errors.Join(errors.New("making the issuers"), err)
 	}

@@ -72,7 +72,7 @@ type IssuanceBudgetSpec struct {
 	// +optional
 	Share *int32 `json:"share,omitempty"`
 	// Reserve is how many certificates of each bucket are kept for due renewals: other orders are refused when no more
-	// than this is left. Defaults to 0.
+	// than this is left. Of a small bucket, such as that of a set of names, one certificate is never kept. Defaults to 0.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10000
 	// +optional
