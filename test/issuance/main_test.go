@@ -110,7 +110,7 @@ func showEnd(whose, path string) {
 // setUp starts everything and waits until both issuers are ready.
 func setUp(ctx context.Context, folder string, log io.Writer) error {
 	var err error
-	if cluster, err = harness.Start(ctx, os.Stderr); err != nil {
+	if cluster, err = harness.Start(ctx, os.Stderr, "--audit-log", filepath.Join(folder, "audit.log")); err != nil {
 		return err
 	}
 	if objects, err = newObjects(); err != nil {
