@@ -24,7 +24,8 @@ type Request struct {
 	// Certificate is the name in cert-manager's annotation; empty for a request that no Certificate made.
 	Certificate string
 	Issuer      policy.IssuerRef
-	// Refusal is certwire's own text in the condition; empty for a request that is not held up by it.
+	// Refusal is certwire's own text in the condition, or begins with [Unreachable]; empty for a request that is not held up by
+	// certwire.
 	Refusal string
 	// Names are the identifiers in the signing request, of one that is held up.
 	Names []string
@@ -39,12 +40,26 @@ func stripRequest(r *cmapi.CertificateRequest) *Request {
 	if ready == nil || ready.Status != cmmeta.ConditionFalse || ready.Reason != cmapi.CertificateRequestReasonPending {
 		return kept
 	}
-	if _, refusal, ok := strings.Cut(ready.Message, `"`+OrdersWebhook+`" denied the request: `); ok {
-		kept.Refusal = refusal
+	if kept.Refusal = refusalIn(ready.Message); kept.Refusal != "" {
 		kept.Issuer = policy.NewIssuerRef(r.Spec.IssuerRef.Name, r.Spec.IssuerRef.Kind, r.Spec.IssuerRef.Group)
 		kept.Names = namesIn(r.Spec.Request)
 	}
 	return kept
+}
+
+// Unreachable begins the refusal of a request whose Order the API server could not ask certwire about.
+const Unreachable = `failed calling webhook "` + OrdersWebhook + `"`
+
+// refusalIn finds certwire's part in what cert-manager says of an Order that it could not create: the refusal's text, or
+// that no replica answered.
+func refusalIn(message string) string {
+	if _, refusal, ok := strings.Cut(message, `"`+OrdersWebhook+`" denied the request: `); ok {
+		return refusal
+	}
+	if i := strings.Index(message, Unreachable); i >= 0 {
+		return message[i:]
+	}
+	return ""
 }
 
 // namesIn reads the names of a signing request in PEM; none when it cannot be read.

@@ -127,7 +127,7 @@ func (r *Resumer) look(ctx context.Context) time.Time {
 	for _, w := range waiting {
 		present[w.UID] = true
 		r.tell(w)
-		if !policy.RefusedForBudget(w.Refusal) && !strings.HasPrefix(w.Refusal, undecided) {
+		if !policy.RefusedForBudget(w.Refusal) && !strings.HasPrefix(w.Refusal, undecided) && !strings.HasPrefix(w.Refusal, inventory.Unreachable) {
 			continue // another rule refused it: time does not change that
 		}
 		order, ok := r.Order(w)
