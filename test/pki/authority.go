@@ -116,7 +116,7 @@ func (p Pair) Files() map[string][]byte {
 
 // TLS is what a server is given.
 func (p Pair) TLS() tls.Certificate {
-	out := tls.Certificate{PrivateKey: p.Key, Leaf: p.Chain[0]}
+	out := tls.Certificate{PrivateKey: p.Key}
 	for _, c := range p.Chain {
 		out.Certificate = append(out.Certificate, c.Raw)
 	}

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type Server struct {
 	listener net.Listener
 	client   tls.ClientAuthType
 	preamble func(net.Conn) error
+	handlers sync.WaitGroup
 	lock     sync.Mutex
 	received []byte
 }
@@ -36,26 +38,47 @@ func Preamble(f func(net.Conn) error) ServerOption { return func(s *Server) { s.
 // NewServer starts a server on a free port of the loopback. It ends with the test.
 func NewServer(t testing.TB, pair Pair, options ...ServerOption) *Server {
 	t.Helper()
-	var listen net.ListenConfig
-	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	s, err := StartServer(pair, options...)
 	must(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// NewServerAt starts a server at an address.
+func NewServerAt(t testing.TB, address string, pair Pair) *Server {
+	t.Helper()
+	s, err := startServer(address, pair)
+	must(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// StartServer does the same as NewServer outside of a test.
+func StartServer(pair Pair, options ...ServerOption) (*Server, error) {
+	return startServer("127.0.0.1:0", pair, options...)
+}
+
+func startServer(address string, pair Pair, options ...ServerOption) (*Server, error) {
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{Addr: l.Addr().String(), listener: l}
 	s.Use(pair)
 	for _, o := range options {
 		o(s)
 	}
-	var handlers sync.WaitGroup
-	handlers.Go(func() {
+	s.handlers.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			handlers.Go(func() { s.handle(conn) })
+			s.handlers.Go(func() { s.handle(conn) })
 		}
 	})
-	t.Cleanup(func() { _ = l.Close(); handlers.Wait() })
-	return s
+	return s, nil
 }
 
 // Use makes new connections see another certificate.
@@ -75,8 +98,11 @@ func (s *Server) Load(dir string) error {
 	return nil
 }
 
-// Close ends the server before the test ends.
-func (s *Server) Close() { _ = s.listener.Close() }
+// Close ends the server.
+func (s *Server) Close() {
+	_ = s.listener.Close()
+	s.handlers.Wait()
+}
 
 // Received is the application data that clients sent.
 func (s *Server) Received() []byte {
