@@ -48,6 +48,9 @@ func (e *Engine) carryOut(ctx context.Context, method spec.Method) error {
 		if _, is := errors.AsType[*finalError](err); is || ctx.Err() != nil || !e.again(attempt) {
 			return err
 		}
+		if attempt == 1 { // at the start of the pod the last attempt may be minutes off
+			e.options.Logger.Info("method is tried again", "method", string(method), "cause", err.Error())
+		}
 		wait := e.jitter(time.Duration(e.config.Backoff) << min(attempt-1, 5))
 		if later, is := errors.AsType[*laterError](err); is {
 			wait = later.wait
