@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# The agent talks to its own pod alone, in HTTP/1.1; without HTTP/2 it is half a megabyte smaller, on disk and in memory.
+AGENT_TAGS := nethttpomithttp2
 LINT    := .cache/bin/golangci-lint
 GEN     := .cache/bin/controller-gen
 # What a run of the fuzzers adds to the committed seeds; the seeds themselves run with every test.
@@ -16,7 +18,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build the webhook and the agent into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/webhook ./cmd/webhook
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/agent ./cmd/agent
+	CGO_ENABLED=0 go build -trimpath -tags $(AGENT_TAGS) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/agent ./cmd/agent
 
 .PHONY: demo
 demo: ## play the story on a control plane of its own, and leave it running until Ctrl-C

@@ -199,7 +199,7 @@ func (e *Engine) giveUp() {
 	const most = 15
 	wait := time.Duration(e.config.Retry) * time.Duration(min(1<<min(r.passes, 4), most))
 	r.passes++
-	r.step, r.failures, r.stale = 0, nil, false
+	r.step, r.failures, r.stale, r.awaiting = 0, nil, false, false
 	r.notBefore = e.options.Now().Add(e.jitter(wait))
 	e.publish()
 }
