@@ -19,8 +19,7 @@ func TestOptions(t *testing.T) {
 		"a missing configuration is said": {[]string{"--config=/does/not/exist"}, []string{"reading the configuration", "no such file"}},
 		"a missing kubeconfig is said":    {[]string{"--kubeconfig=/does/not/exist"}, []string{"finding the API server", "no such file"}},
 	} {
-		t.Run(sentence, func(t *testing.T) {
-			t.Parallel()
+		t.Run(sentence, func(t *testing.T) { // one after the other: a run sets the process's loggers
 			cmd := newCommand()
 			cmd.SetArgs(c.args)
 			cmd.SetOut(&bytes.Buffer{})
