@@ -48,6 +48,9 @@ func (l *looping) bucket() string {
 // inFlight is the key of the orders that are under way.
 const inFlight = "in flight"
 
+// mostKills is how many replicas are killed at most.
+const mostKills = 30
+
 // chaos issues in loops, and kills replicas meanwhile.
 type chaos struct {
 	ns, domain string
@@ -64,8 +67,12 @@ type chaos struct {
 func TestNoOrderIsLostOrCountedTwiceWhenReplicasAreKilled(t *testing.T) {
 	c := newChaos(t)
 	defer c.explain(t)
-	eventually(t, "every loop is stopped", func() bool {
-		c.disturb(t)
+	within(t, 6*time.Minute, "every loop is stopped", func() bool {
+		// While replicas die all the time, nobody leads: a request for which none answered then waits for cert-manager's own
+		// pause, which grows to minutes. So the killing ends.
+		if c.kills < mostKills {
+			c.disturb(t)
+		}
 		return c.drive(t)
 	})
 	t.Logf("%d replicas were killed, %d times the last one", c.kills, c.blind)
