@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -33,6 +32,9 @@ type Spec struct {
 	Dir string
 	// LogFile gets standard output and standard error. It is appended to.
 	LogFile string
+	// From is the thread to start it from, whose mounts it then sees. Defaults to one
+	// with this command's own.
+	From *Thread
 }
 
 // Start starts a child. The child has a process group of its own, so that Ctrl-C
@@ -51,7 +53,7 @@ func Start(spec Spec) (*Process, error) {
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := fork(cmd); err != nil {
+	if err := fork(cmd, spec.From); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
 	}
 	p := &Process{Name: spec.Name, cmd: cmd, logFile: spec.LogFile, done: make(chan struct{})}
@@ -110,22 +112,13 @@ func environment() []string {
 	return env
 }
 
-// forks carries work to a thread that lives as long as the program: Pdeathsig
-// goes by the thread that forked, and Go may end any other thread.
-var forks = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})
+// forks is the thread that children come from if nothing else is asked for.
+var forks = sync.OnceValue(NewThread)
 
-// fork starts cmd from the thread behind forks.
-func fork(cmd *exec.Cmd) error {
-	result := make(chan error)
-	forks() <- func() { result <- cmd.Start() }
-	return <-result
+// fork starts cmd from a thread that lives as long as this command.
+func fork(cmd *exec.Cmd, from *Thread) error {
+	if from == nil {
+		from = forks()
+	}
+	return from.Do(cmd.Start)
 }
