@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/certwire/certwire/test/cluster/internal/node"
 )
 
 // The exit codes. Under 'go run', go prints the code and itself exits with 1.
@@ -17,6 +19,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitNoNode = 3
 )
 
 func main() {
@@ -46,6 +49,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	logger := log.New(stderr, "cluster: ", 0)
 	if err := serve(ctx, opts, stdout, logger); err != nil {
 		logger.Print(err)
+		if errors.Is(err, node.ErrUnavailable) {
+			_, _ = fmt.Fprintf(stdout, "no node: %v\n", err)
+			return exitNoNode
+		}
 		return exitFailed
 	}
 	return exitOK

@@ -7,14 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/certwire/certwire/test/cluster/internal/controlplane"
+	"github.com/certwire/certwire/test/cluster/internal/node"
 )
 
 const usage = `Runs a Kubernetes control plane on this machine for certwire's tests: etcd,
 kube-apiserver and kube-controller-manager on 127.0.0.1, built from Go modules, with
-the CRDs of cert-manager and of GatewayClass, Gateway and HTTPRoute. There is no
-scheduler and no node: pods stay Pending.
+the CRDs of cert-manager and of GatewayClass, Gateway and HTTPRoute. Without --node
+there is no scheduler and no node: pods stay Pending.
 
 Usage:
   go -C test/cluster run . [flags]
@@ -39,12 +41,25 @@ Flags (relative paths start at test/cluster, where 'go -C' runs the command):
   --until-stdin-closes           end, too, when standard input is closed, so that the
                                  cluster ends with the test that holds the other end
   --keep                         keep the folder of the run, with all logs, at the end
+  --node                         run pods, too: see below
+  --image NAME=PATH              with --node, an image for pods, made from a static program
+                                 (its entry point), a folder (its root file system) or an
+                                 archive of "docker save"; may be repeated
   --apiserver-arg ARG            pass ARG to kube-apiserver; may be repeated
   --controller-manager-arg ARG   pass ARG to kube-controller-manager; may be repeated
   --help                         show this
 
+With --node this machine becomes the cluster's node: kube-scheduler and kubelet are built
+and started, and containerd, runc and CNI plugins of Debian's packages, which are installed
+if they are missing; no service is started. It needs root. Pods run from the images that
+are named here, nothing is pulled, and this machine reaches them by their addresses. The
+API server then listens on an address that pods reach. There are no Services' addresses
+(no kube-proxy) and no DNS. The node has mounts, a cgroup and a network bridge of its own;
+all of it is gone after the end, and after a kill the next start removes it.
+
 Exit codes: 0 after a stop that was asked for, 1 when something failed, 2 for wrong
-flags. ('go run' shows the code and exits with 1 itself.)
+flags, 3 when this machine or user cannot have a node; standard output then has the line
+'no node: <why>'. ('go run' shows the code and exits with 1 itself.)
 `
 
 // options are the command's flags.
@@ -59,6 +74,8 @@ type options struct {
 	noCRDs                bool
 	untilStdinCloses      bool
 	keep                  bool
+	node                  bool
+	images                []node.Image
 	apiServerArgs         []string
 	controllerManagerArgs []string
 }
@@ -76,6 +93,8 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.noCRDs, "no-crds", false, "")
 	flags.BoolVar(&o.untilStdinCloses, "until-stdin-closes", false, "")
 	flags.BoolVar(&o.keep, "keep", false, "")
+	flags.BoolVar(&o.node, "node", false, "")
+	flags.Func("image", "", o.addImage)
 	flags.Func("apiserver-arg", "", appendTo(&o.apiServerArgs))
 	flags.Func("controller-manager-arg", "", appendTo(&o.controllerManagerArgs))
 	if err := flags.Parse(args); err != nil {
@@ -100,6 +119,9 @@ func parseOptions(args []string) (options, error) {
 // validate reports every problem at once.
 func (o options) validate() error {
 	var problems []error
+	if len(o.images) > 0 && !o.node {
+		problems = append(problems, errors.New("--image needs --node"))
+	}
 	for name, path := range map[string]string{"--kubeconfig": o.kubeconfig, "--audit-log": o.auditLog} {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			problems = append(problems, fmt.Errorf("%s: %s is a folder, not a file", name, path))
@@ -111,6 +133,24 @@ func (o options) validate() error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// addImage reads the value of --image. That the path is there is checked at once: the
+// build before its use takes minutes.
+func (o *options) addImage(value string) error {
+	name, path, ok := strings.Cut(value, "=")
+	if !ok || name == "" || path == "" {
+		return fmt.Errorf("%q is not NAME=PATH", value)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("making %s absolute: %w", path, err)
+	}
+	if _, err := os.Stat(absolute); err != nil {
+		return fmt.Errorf("looking for the image's content: %w", err)
+	}
+	o.images = append(o.images, node.Image{Name: name, Path: absolute})
+	return nil
 }
 
 func appendTo(list *[]string) func(string) error {

@@ -49,6 +49,9 @@ func TestWrongUse(t *testing.T) {
 		"somebody else's kubeconfig is not replaced":     {[]string{"--kubeconfig", foreign}, foreign},
 		"a folder cannot be the audit log":               {[]string{"--audit-log", t.TempDir()}, "is a folder"},
 		"a flag that needs a value says that it does":    {[]string{"--cache"}, "needs an argument"},
+		"an image without a node is of no use":           {[]string{"--image", "a:b=" + foreign}, "--node"},
+		"an image needs a name and a path":               {[]string{"--node", "--image", "a:b"}, "NAME=PATH"},
+		"an image's path has to be there":                {[]string{"--node", "--image", "a:b=" + foreign + "-missing"}, "-missing"},
 		"a switch does not take a value that is no bool": {[]string{"--keep=often"}, "often"},
 	}
 	for name, test := range tests {

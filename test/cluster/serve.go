@@ -8,11 +8,13 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/certwire/certwire/test/cluster/internal/binaries"
 	"github.com/certwire/certwire/test/cluster/internal/controlplane"
 	"github.com/certwire/certwire/test/cluster/internal/crds"
+	"github.com/certwire/certwire/test/cluster/internal/node"
 	"github.com/certwire/certwire/test/cluster/internal/rundir"
 )
 
@@ -34,7 +36,17 @@ func serve(ctx context.Context, opts options, stdout io.Writer, log *log.Logger)
 	if err != nil {
 		return err
 	}
-	if err := cache.Build(ctx, binaries.Programs); err != nil {
+	programs := binaries.Programs
+	if opts.node {
+		programs = slices.Concat(programs, binaries.NodePrograms)
+	}
+	if opts.node && !opts.buildOnly {
+		// Before the minutes of a build.
+		if err := node.Prepare(ctx, opts.cache, log); err != nil {
+			return err
+		}
+	}
+	if err := cache.Build(ctx, programs); err != nil {
 		return err
 	}
 	if opts.buildOnly {
@@ -64,7 +76,7 @@ type cluster struct {
 // run starts the cluster, says so, and ends it when ctx ends or a component does.
 func (c cluster) run(ctx context.Context, stdout io.Writer) error {
 	started := time.Now()
-	plane, err := controlplane.Start(ctx, controlplane.Config{
+	config := controlplane.Config{
 		Bin:                   c.bin,
 		Dir:                   c.dir.Path,
 		Kubeconfig:            c.opts.kubeconfig,
@@ -73,7 +85,16 @@ func (c cluster) run(ctx context.Context, stdout io.Writer) error {
 		ControllerManagerArgs: c.opts.controllerManagerArgs,
 		Started:               c.dir.Add,
 		Log:                   c.log,
-	})
+	}
+	var n *node.Node
+	if c.opts.node {
+		var err error
+		if n, err = node.New(ctx, c.nodeConfig()); err != nil {
+			return err
+		}
+		config.Node = &controlplane.Node{Name: node.Name, Address: n.Address()}
+	}
+	plane, err := controlplane.Start(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -81,16 +102,17 @@ func (c cluster) run(ctx context.Context, stdout io.Writer) error {
 	asked := ctx
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	go func() {
-		select {
-		case err := <-plane.Failed():
-			fail(err)
-		case <-ctx.Done():
-		}
-	}()
+	failWith(ctx, fail, plane.Failed())
 
 	if err := c.installCRDs(ctx); err != nil {
 		return err
+	}
+	if n != nil {
+		defer n.Stop()
+		if err := n.Start(ctx, plane); err != nil {
+			return err
+		}
+		failWith(ctx, fail, n.Failed())
 	}
 	c.log.Printf("ready after %s; logs are in %s", time.Since(started).Round(100*time.Millisecond), c.dir.Path)
 	if _, err := fmt.Fprint(stdout, readyLine(c.opts.kubeconfig, c.bin, c.opts.auditLog, os.Getpid())); err != nil {
@@ -102,6 +124,21 @@ func (c cluster) run(ctx context.Context, stdout io.Writer) error {
 	}
 	c.log.Printf("stopping: %v", context.Cause(asked))
 	return nil
+}
+
+func (c cluster) nodeConfig() node.Config {
+	return node.Config{Bin: c.bin, Module: c.module, Dir: c.dir, Images: c.opts.images, Log: c.log}
+}
+
+// failWith ends ctx with the first error of failed.
+func failWith(ctx context.Context, fail context.CancelCauseFunc, failed <-chan error) {
+	go func() {
+		select {
+		case err := <-failed:
+			fail(err)
+		case <-ctx.Done():
+		}
+	}()
 }
 
 func (c cluster) installCRDs(ctx context.Context) error {

@@ -26,13 +26,19 @@ type Program struct {
 	Package string
 }
 
-// Programs are all programs of the cluster. The first two build the packages
+// Programs are the programs of a cluster without a node. The first two build the packages
 // that the others share, so the order decides only which one takes the time.
 var Programs = []Program{
 	{"etcd", etcdModule},
 	{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver"},
 	{"kube-controller-manager", kubernetesModule + "/cmd/kube-controller-manager"},
 	{"kubectl", kubernetesModule + "/cmd/kubectl"},
+}
+
+// NodePrograms are those that a node needs beside Programs.
+var NodePrograms = []Program{
+	{"kube-scheduler", kubernetesModule + "/cmd/kube-scheduler"},
+	{"kubelet", kubernetesModule + "/cmd/kubelet"},
 }
 
 // Cache holds built programs, in one folder per set of versions.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 const (
@@ -25,7 +26,7 @@ type component struct {
 
 func (cp *ControlPlane) etcdComponent() component {
 	args := func() ([]string, error) {
-		ports, err := freePorts(2)
+		ports, err := freePorts(loopback, 2)
 		if err != nil {
 			return nil, err
 		}
@@ -54,18 +55,17 @@ func (cp *ControlPlane) etcdComponent() component {
 
 func (cp *ControlPlane) apiServer() component {
 	args := func() ([]string, error) {
-		ports, err := freePorts(1)
+		host := cp.host()
+		ports, err := freePorts(host, 1)
 		if err != nil {
 			return nil, err
 		}
-		cp.api = fmt.Sprintf("https://%s:%d", loopback, ports[0])
+		cp.api = fmt.Sprintf("https://%s:%d", host, ports[0])
 		creds := cp.creds
 		args := []string{
-			"--bind-address=" + loopback,
-			"--advertise-address=" + loopback,
+			"--bind-address=" + host,
+			"--advertise-address=" + host,
 			fmt.Sprintf("--secure-port=%d", ports[0]),
-			// It would refuse to publish a loopback address as an endpoint.
-			"--endpoint-reconciler-type=none",
 			"--etcd-servers=" + cp.etcd,
 			"--etcd-cafile=" + creds.ca.Cert,
 			"--etcd-certfile=" + creds.etcdClient.Cert, "--etcd-keyfile=" + creds.etcdClient.Key,
@@ -75,12 +75,11 @@ func (cp *ControlPlane) apiServer() component {
 			"--service-account-key-file=" + creds.tokens.Public,
 			"--service-account-signing-key-file=" + creds.tokens.Private,
 			"--service-cluster-ip-range=" + serviceCIDR,
-			"--authorization-mode=RBAC",
 			"--allow-privileged=true",
 			// The API server itself finds the pods behind a webhook's Service.
 			"--enable-aggregator-routing=true",
 		}
-		return append(append(args, auditArgs(cp.config)...), cp.config.APIServerArgs...), nil
+		return slices.Concat(args, cp.nodeArgs(), auditArgs(cp.config), cp.config.APIServerArgs), nil
 	}
 	ready := func(ctx context.Context) error { return cp.get(ctx, cp.api+"/readyz") }
 	return component{"kube-apiserver", args, ready}

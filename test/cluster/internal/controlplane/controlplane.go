@@ -24,6 +24,8 @@ type Config struct {
 	AuditLog string
 	// APIServerArgs and ControllerManagerArgs come after our own arguments.
 	APIServerArgs, ControllerManagerArgs []string
+	// Node is the node that the cluster is to have. Defaults to none.
+	Node *Node
 	// Started is told of every process, so that a later run can end what a crash
 	// leaves behind.
 	Started func(name string, id process.Identity) error
@@ -55,7 +57,7 @@ func Start(ctx context.Context, config Config) (*ControlPlane, error) {
 
 func (cp *ControlPlane) start(ctx context.Context) error {
 	var err error
-	if cp.creds, err = newCredentials(cp.config.Dir, time.Now()); err != nil {
+	if cp.creds, err = newCredentials(cp.config.Dir, cp.config.Node, time.Now()); err != nil {
 		return err
 	}
 	if cp.client, err = cp.creds.httpClient(); err != nil {
@@ -75,6 +77,11 @@ func (cp *ControlPlane) start(ctx context.Context) error {
 	}
 	if err := cp.run(ctx, cp.controllerManager()); err != nil {
 		return err
+	}
+	if cp.config.Node != nil {
+		if err := cp.run(ctx, cp.scheduler()); err != nil {
+			return err
+		}
 	}
 	for _, p := range cp.running {
 		go func() {

@@ -23,10 +23,20 @@ type credentials struct {
 	// admin may do everything; it is in the kubeconfig and used for probes.
 	admin             pki.Pair
 	controllerManager pki.Pair
+	// The rest is there only with a node. kubelet is what it serves with and is known
+	// by, and kubeletClient is the API server's towards it.
+	scheduler, kubelet, kubeletClient pki.Pair
 }
 
-// newCredentials makes them below dir.
-func newCredentials(dir string, now time.Time) (*credentials, error) {
+// leaf is one certificate to be made: where to note it, its file, and whom it is for.
+type leaf struct {
+	pair    *pki.Pair
+	file    string
+	subject pki.Subject
+}
+
+// newCredentials makes them below dir. The node may be nil.
+func newCredentials(dir string, node *Node, now time.Time) (*credentials, error) {
 	dir = filepath.Join(dir, "pki")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the folder for keys: %w", err)
@@ -39,11 +49,7 @@ func newCredentials(dir string, now time.Time) (*credentials, error) {
 	if c.tokens, err = pki.NewSigningKey(dir, "service-accounts"); err != nil {
 		return nil, err
 	}
-	leaves := []struct {
-		pair    *pki.Pair
-		file    string
-		subject pki.Subject
-	}{
+	leaves := []leaf{
 		{&c.etcd, "etcd", pki.Subject{Name: "etcd", Hosts: []string{loopback, "localhost"}}},
 		{&c.apiServer, "kube-apiserver", pki.Subject{Name: "kube-apiserver", Hosts: []string{
 			loopback, "localhost", apiServiceIP, "kubernetes", "kubernetes.default",
@@ -52,6 +58,11 @@ func newCredentials(dir string, now time.Time) (*credentials, error) {
 		{&c.etcdClient, "etcd-client", pki.Subject{Name: "kube-apiserver-etcd-client"}},
 		{&c.admin, "admin", pki.Subject{Name: "admin", Groups: []string{"system:masters"}}},
 		{&c.controllerManager, "controller-manager", pki.Subject{Name: "system:kube-controller-manager"}},
+	}
+	if node != nil {
+		server := &leaves[1].subject
+		server.Hosts = append(server.Hosts, node.Address)
+		leaves = append(leaves, c.ofNode(node)...)
 	}
 	for _, leaf := range leaves {
 		if *leaf.pair, err = c.ca.Issue(leaf.file, leaf.subject, now); err != nil {

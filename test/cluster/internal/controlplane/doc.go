@@ -3,7 +3,7 @@
 // the one below it answers, watches them, and ends them in the opposite order.
 // Start at [Start].
 //
-// There is no scheduler and no node: pods are created and stay Pending. A node
-// would join through what the credentials already provide for it, the signing of
-// CertificateSigningRequests by the cluster's authority.
+// Without a Node in the configuration there is no scheduler: pods are created and
+// stay Pending. With one the API server listens on an address that pods reach, and
+// there are credentials for the kubelet, which package node runs.
 package controlplane

@@ -60,7 +60,7 @@ func RemoveKubeconfig(path string) error {
 	return nil
 }
 
-// writeKubeconfigs writes the administrator's and the controller manager's.
+// writeKubeconfigs writes the administrator's and those of the components.
 func (cp *ControlPlane) writeKubeconfigs() error {
 	if err := CheckKubeconfig(cp.config.Kubeconfig); err != nil {
 		return err
@@ -68,7 +68,10 @@ func (cp *ControlPlane) writeKubeconfigs() error {
 	if err := cp.writeKubeconfig(cp.config.Kubeconfig, cp.creds.admin); err != nil {
 		return err
 	}
-	return cp.writeKubeconfig(cp.controllerManagerKubeconfig(), cp.creds.controllerManager)
+	if err := cp.writeKubeconfig(cp.controllerManagerKubeconfig(), cp.creds.controllerManager); err != nil {
+		return err
+	}
+	return cp.writeNodeKubeconfigs()
 }
 
 func (cp *ControlPlane) controllerManagerKubeconfig() string {

@@ -11,7 +11,7 @@ import (
 func TestWriteKubeconfig(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	creds, err := newCredentials(dir, time.Now())
+	creds, err := newCredentials(dir, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

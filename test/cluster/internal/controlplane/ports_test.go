@@ -10,7 +10,7 @@ import (
 func TestFreePorts(t *testing.T) {
 	t.Parallel()
 	const n = 20
-	ports, err := freePorts(n)
+	ports, err := freePorts(loopback, n)
 	if err != nil {
 		t.Fatal(err)
 	}

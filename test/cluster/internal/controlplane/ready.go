@@ -45,19 +45,28 @@ func waitUntil(ctx context.Context, p *process.Process, timeout time.Duration, r
 // get asks for url as the administrator and returns an error unless the answer
 // is 200 OK.
 func (cp *ControlPlane) get(ctx context.Context, url string) error {
+	_, err := cp.read(ctx, url)
+	return err
+}
+
+// read is get with what was answered, cut off where no answer of use here ends.
+func (cp *ControlPlane) read(ctx context.Context, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("asking %s: %w", url, err)
+		return nil, fmt.Errorf("asking %s: %w", url, err)
 	}
 	response, err := cp.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("asking %s: %w", url, err)
+		return nil, fmt.Errorf("asking %s: %w", url, err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	const enough = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(response.Body, enough))
 	if response.StatusCode != http.StatusOK {
-		const enough = 2 << 10
-		body, _ := io.ReadAll(io.LimitReader(response.Body, enough))
-		return fmt.Errorf("asking %s: %s: %s", url, response.Status, body)
+		return nil, fmt.Errorf("asking %s: %s: %s", url, response.Status, body[:min(len(body), 2<<10)])
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", url, err)
+	}
+	return body, nil
 }

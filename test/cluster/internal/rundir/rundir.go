@@ -31,6 +31,7 @@ type Dir struct {
 
 	lock   *flock.Lock
 	record record
+	log    *log.Logger
 }
 
 // record is the content of the file recordName.
@@ -40,6 +41,16 @@ type record struct {
 	Owner int `json:"owner"`
 	// Children are the processes it started, oldest first.
 	Children []child `json:"children"`
+	// Host is what it made outside the folder.
+	Host
+}
+
+// Host is what a run with a node makes on the machine outside its folder.
+type Host struct {
+	// Cgroup holds the containers, and Bridge is the network that they are on. Either
+	// may be recorded and not, or no more, be there.
+	Cgroup string `json:"cgroup,omitempty"`
+	Bridge string `json:"bridge,omitempty"`
 }
 
 type child struct {
@@ -66,7 +77,7 @@ func Create(ctx context.Context, root string, log *log.Logger) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating a run folder: %w", err)
 	}
-	d := &Dir{Path: path, record: record{Owner: os.Getpid(), Children: []child{}}}
+	d := &Dir{Path: path, record: record{Owner: os.Getpid(), Children: []child{}}, log: log}
 	if d.lock, err = flock.Try(filepath.Join(path, lockName)); err != nil {
 		return nil, fmt.Errorf("locking run folder %s: %w", path, err)
 	}
@@ -79,9 +90,19 @@ func (d *Dir) Add(name string, id process.Identity) error {
 	return d.save()
 }
 
-// Close ends the run, whose processes must have ended: it removes the folder or,
-// with keep, makes it a folder that no run cleans up.
+// Own records what this run is about to make on the machine. Close removes it.
+func (d *Dir) Own(host Host) error {
+	d.record.Host = host
+	return d.save()
+}
+
+// Close ends the run, whose processes must have ended: it removes what Own was told
+// of, and the folder or, with keep, makes it a folder that no run cleans up. If the
+// former fails the folder stays as it is, and the next run tries again.
 func (d *Dir) Close(keep bool) error {
+	if err := d.record.remove(d.log); err != nil {
+		return errors.Join(fmt.Errorf("cleaning up after run %s: %w", d.Path, err), d.lock.Release())
+	}
 	what := d.Path
 	if keep {
 		what = filepath.Join(d.Path, recordName)

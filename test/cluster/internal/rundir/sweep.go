@@ -63,6 +63,9 @@ func sweepRun(dir string, log *log.Logger) error {
 			log.Printf("ended %s (process %d), left by a run that crashed", c.Name, c.PID)
 		}
 	}
+	if err := left.remove(log); err != nil {
+		return fmt.Errorf("cleaning up after run %s: %w", dir, err)
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("removing run %s: %w", dir, err)
 	}
