@@ -36,11 +36,12 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	  done; \
 	done
 	go test ./certs/... ./cmd/... ./pkg/... ./test/harness
+	go test -count=1 -v -timeout 30m ./test/node
 	go test -count=1 -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
 
 .PHONY: control-plane
-control-plane: ## build etcd, the API server and kubectl for the tests (minutes the first time)
-	@go -C test/cluster run . --build-only > /dev/null
+control-plane: ## build etcd, the API server, the kubelet and kubectl for the tests (minutes the first time)
+	@go -C test/cluster run . --node --build-only > /dev/null
 
 .PHONY: cert-manager
 cert-manager: ## build cert-manager's controllers and an ACME server for the tests (minutes the first time)

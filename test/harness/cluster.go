@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +28,8 @@ type Cluster struct {
 	Kubeconfig string
 	// AuditLog is the API server's audit log; empty when the cluster is not ours.
 	AuditLog string
+	// PID is the process that runs the cluster; zero when the cluster is not ours.
+	PID int
 	// Rest and Client are the administrator's.
 	Rest   *rest.Config
 	Client kubernetes.Interface
@@ -41,13 +45,27 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
+// ErrNoNode means that there can be no node to run pods on: this user is not root, this machine cannot have one, or the
+// cluster is one that was given, whose nodes have none of our images.
+var ErrNoNode = errors.New("no node")
+
+// RequireNode is the environment variable that makes a missing node a failure. Without it, tests that need one are skipped.
+const RequireNode = "CERTWIRE_REQUIRE_NODE"
+
+// noNode is the line that test/cluster prints when it cannot have a node.
+const noNode = "no node: "
+
 var readyLine = regexp.MustCompile(`^ready kubeconfig=(.*) bin=(.*) audit=(.*) pid=(\d+)$`)
 
 // Start takes the cluster of the environment variable KUBECONFIG if it is set, and starts one of its own otherwise,
-// with the given flags of test/cluster. Progress goes to the writer. Stop must be called.
+// with the given flags of test/cluster. Progress goes to the writer. Stop must be called. With the flag --node, pods run;
+// where they cannot, the error is ErrNoNode.
 func Start(ctx context.Context, progress io.Writer, flags ...string) (*Cluster, error) {
 	c := &Cluster{kubectl: "kubectl"}
-	if c.Kubeconfig = os.Getenv("KUBECONFIG"); c.Kubeconfig == "" {
+	if c.Kubeconfig = os.Getenv("KUBECONFIG"); c.Kubeconfig != "" && slices.Contains(flags, "--node") {
+		return nil, fmt.Errorf("%w: KUBECONFIG names a cluster that is not ours", ErrNoNode)
+	}
+	if c.Kubeconfig == "" {
 		if err := c.launch(ctx, progress, flags); err != nil {
 			c.Stop()
 			return nil, err
@@ -90,10 +108,19 @@ func (c *Cluster) launch(ctx context.Context, progress io.Writer, flags []string
 	for scanner.Scan() {
 		if m := readyLine.FindStringSubmatch(scanner.Text()); m != nil {
 			c.Kubeconfig, c.kubectl, c.AuditLog = m[1], filepath.Join(m[2], "kubectl"), m[3]
-			return nil
+			c.PID, err = strconv.Atoi(m[4])
+			return err
+		}
+		if why, ok := strings.CutPrefix(scanner.Text(), noNode); ok {
+			return fmt.Errorf("%w: %s", ErrNoNode, why)
 		}
 	}
 	return errors.New("starting the cluster: it ended before it was ready, see above")
+}
+
+// MaySkip reports whether err, of Start, only means that there is no node, and that this is accepted.
+func MaySkip(err error) bool {
+	return errors.Is(err, ErrNoNode) && os.Getenv(RequireNode) == ""
 }
 
 // KubectlPath is the kubectl that fits the cluster.
