@@ -201,7 +201,10 @@ func TestFileKeepsTheLastGoodOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "certwire.yaml")
 	write := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil { // at once, as a volume does it: half a file is a bad one
 			t.Fatal(err)
 		}
 	}
