@@ -5,8 +5,11 @@
 // denies whatever the failurePolicy says. [Reload] fails open: the workload is admitted as it is, with a warning.
 // [Guard] fails open for what people apply and closed for Orders, which cert-manager tries again by itself.
 //
-// It may touch the pure rooms and config, asks the inventory through the interfaces declared here, and the API server for
-// one thing: whether a requester may break the glass.
+// It may touch the pure rooms and config, and asks the inventory and the ledger through the interfaces declared here. Four
+// things reach the API server while a request waits, and only where the answer can change the outcome: whether a requester
+// may break the glass, an Order's place in the budgets, a Certificate's last request and, for those who gave the permission,
+// its Secret.
 //
-// Start reading at [Hook]; reload.go and guard.go are the two kinds of hook.
+// Start reading at [Hook]; reload.go and guard.go are the two kinds of hook, meter.go and wouldorder.go what the guard asks
+// about limits.
 package admission

@@ -7,5 +7,6 @@
 //
 // It may touch acme, policy's facts, the API types, client-go and controller-runtime. Safe for concurrent use.
 //
-// Start reading at state.go for what is kept, then reserve.go and record.go for how it changes.
+// Start reading at state.go for what is kept, then reserve.go and record.go for how it changes, and store.go for how that is
+// written.
 package ledger
