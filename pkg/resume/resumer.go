@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/inventory"
 	"github.com/certwire/certwire/pkg/ledger"
 	"github.com/certwire/certwire/pkg/policy"
@@ -39,8 +38,7 @@ type Resumer struct {
 	// Retry annotates a request.
 	Retry func(ctx context.Context, namespace, name string, at time.Time) error
 	// Tell puts a warning Event on an object. Its text is one line.
-	Tell     func(on *corev1.ObjectReference, reason, text string)
-	Settings func() *config.Settings
+	Tell func(on *corev1.ObjectReference, reason, text string)
 	// Count counts what was done: "told" or "retried". Optional.
 	Count func(what string)
 	Log   logr.Logger
