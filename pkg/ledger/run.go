@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
 )
 
@@ -231,9 +232,9 @@ func (l *Ledger) remove(ctx context.Context, b *v1alpha1.IssuanceBudget) error {
 }
 
 // settle decides about orders in flight. One that exists and holds its place no longer is counted when it is issued all the
-// same. Of those that do not exist, one that this replica would have seen was never created, or
-// its end was seen: its place is free. One from before this replica's time may have been issued and deleted while nobody
-// looked: it counts, because a token too few is better than a refusal by the CA.
+// same. Of those that do not exist, one that this replica would have seen was never created, or its end was seen: its place is
+// free. One from before this replica's time may have been issued and deleted while nobody looked: it counts, because a token
+// too few is better than a refusal by the CA.
 func (l *Ledger) settle(s subject, e *entry, exists map[uidKey]bool, now time.Time) {
 	for uid, f := range e.state.inFlight {
 		if now.Sub(f.since) < l.Grace || exists[uid] && now.Sub(f.since) < waitsAtMost {
@@ -264,7 +265,7 @@ func (e *entry) landUnseen(uid uidKey) bool {
 	if e.account == "" {
 		x := e.state.sets[f.set]
 		if f.home {
-			x.tat = spend(e.limit("certificates-per-set"), f.since, x.tat)
+			x.tat = spend(e.limit(acme.CertificatesPerSet), f.since, x.tat)
 		}
 		if f.since.After(x.issued) {
 			x.issued = f.since

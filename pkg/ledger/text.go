@@ -3,7 +3,6 @@ package ledger
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // short names a set for people: the first names, and how many more there are.
@@ -17,12 +16,4 @@ func short(names []string) string {
 		text += fmt.Sprintf(" +%d", len(names)-shown)
 	}
 	return text
-}
-
-// minute writes a time to the minute that is not before it, in UTC.
-func minute(t time.Time) string {
-	if up := t.Truncate(time.Minute); !up.Equal(t) {
-		t = up.Add(time.Minute)
-	}
-	return t.UTC().Format("2006-01-02 15:04 MST")
 }

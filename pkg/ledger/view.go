@@ -12,6 +12,7 @@ import (
 
 	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
+	"github.com/certwire/certwire/pkg/policy"
 )
 
 // maxFullest bounds the list of buckets that people read.
@@ -115,7 +116,7 @@ func (e *entry) buckets(now time.Time) []v1alpha1.Bucket {
 func bucket(now time.Time, name acme.LimitName, of string, l acme.Limit, tat time.Time) v1alpha1.Bucket {
 	b := v1alpha1.Bucket{Limit: string(name), Of: of, Used: l.Used(now, tat), Count: l.Burst}
 	if next := l.NextSlot(tat, 1); next.After(now) {
-		b.Next = minute(next)
+		b.Next = policy.ToTheMinute(next)
 	}
 	return b
 }

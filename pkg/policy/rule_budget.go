@@ -58,7 +58,7 @@ func checkBudget(r Request) Finding {
 	}
 	when := "no order is possible while others have a claim on all of it"
 	if next := r.Budget.Bucket.Next; !next.IsZero() {
-		when = "the next order is possible at " + toTheMinute(next)
+		when = "the next order is possible at " + ToTheMinute(next)
 	}
 	f := Finding{Reason: ReasonBudgetExhausted, Warnings: []string{
 		fmt.Sprintf("%s: %s used at %s", subject(r), usedOf(r.Budget.Bucket), r.Budget.CA.Host),
@@ -175,9 +175,9 @@ func inWords(d time.Duration) string {
 	}
 }
 
-// toTheMinute writes the minute that is not before a time: it stays the same from one attempt to the next, and is never
-// too early.
-func toTheMinute(t time.Time) string {
+// ToTheMinute writes the minute that is not before a time: in UTC: it stays the same from one attempt to the next, and is
+// never too early.
+func ToTheMinute(t time.Time) string {
 	if down := t.Truncate(time.Minute); !down.Equal(t) {
 		t = down.Add(time.Minute)
 	}

@@ -35,6 +35,6 @@ func checkChurn(r Request) Finding {
 	}
 	return Finding{Reason: ReasonChurning, Warnings: []string{
 		fmt.Sprintf("%s was issued %d times lately, every %s on average", subject(r), c.Orders, c.Gap.Round(time.Second)),
-		fmt.Sprintf("at that rate the CA's limit is used up by %s: what deletes or overwrites it?", toTheMinute(c.Empties)),
+		fmt.Sprintf("at that rate the CA's limit is used up by %s: what deletes or overwrites it?", ToTheMinute(c.Empties)),
 	}}
 }
