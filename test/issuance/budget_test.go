@@ -92,6 +92,22 @@ func TestALoopIsStoppedAtTheCAsOwnCount(t *testing.T) {
 		return column(t, domain, ".status.used") == "5" && column(t, domain, ".status.limit") == "5" &&
 			column(t, domain, ".status.bucket") == "certificates-per-set" && column(t, domain, ".status.topConsumer") == ns+"/web (5)"
 	})
+	eventually(t, "the metrics show it on every replica", func() bool {
+		for _, r := range certwire.Replicas {
+			for prefix, value := range map[string]string{
+				"certwire_budget_remaining{ca=": " 0", "certwire_budget_next_slot_timestamp_seconds{ca=": "", "certwire_ledger_lag_seconds": "",
+			} {
+				if strings.HasSuffix(prefix, "{ca=") {
+					prefix += fmt.Sprintf("%q,domain=%q,limit=%q}", strings.TrimSuffix(strings.TrimPrefix(certManager.ACME(production), "https://"), "/dir"), domain, "certificates-per-set")
+				}
+				line, err := r.Metric(t.Context(), prefix)
+				if err != nil || !strings.HasSuffix(line, value) {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 func TestRecreationWithTheSecretKeptIsNeverRefused(t *testing.T) {
