@@ -55,7 +55,7 @@ func BenchmarkLook(b *testing.B) {
 	c := reload.Certificate{Name: "a", Root: r.mount.Dir, Cert: "tls.crt", Key: "tls.key", CA: "ca.crt"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := c.Look(); err != nil {
+		if err := reload.Look(c); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -112,3 +112,29 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsDialled(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		config reload.Config
+		want   map[string]bool
+	}{
+		"what the owner named": {
+			reload.Config{Values: spec.Values{Preset: "nginx", Verify: "8443=a.example.com"}, Ports: []uint16{80}},
+			map[string]bool{"8443=a.example.com": false},
+		},
+		"the preset's port where the pod declares none":  {reload.Config{Values: spec.Values{Preset: "nginx"}}, map[string]bool{"443": false}},
+		"the preset's port where the pod declares it":    {reload.Config{Values: spec.Values{Preset: "nginx"}, Ports: []uint16{80, 443}}, map[string]bool{"443": false}},
+		"the pod's ports where the preset's is not one":  {reload.Config{Values: spec.Values{Preset: "nginx"}, Ports: []uint16{8080, 8443}}, map[string]bool{"8080": true, "8443": true}},
+		"in the preset's protocol on a port that moved":  {reload.Config{Values: spec.Values{Preset: "postgres"}, Ports: []uint16{6432}}, map[string]bool{"6432+postgres": true}},
+		"the pod's ports where there is no preset":       {reload.Config{Values: spec.Values{Method: "self"}, Ports: []uint16{8443}}, map[string]bool{"8443": true}},
+		"nothing where nobody knows a port of the pod's": {reload.Config{Values: spec.Values{Method: "self"}}, map[string]bool{}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, reload.Endpoints(c.config)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

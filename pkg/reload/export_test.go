@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/certwire/certwire/pkg/probe"
+	"github.com/certwire/certwire/pkg/reload/spec"
 )
 
 // What tests reach for.
@@ -47,7 +48,20 @@ func ParseProc(stat, status []byte) {
 func ServerName(names ...string) string { return serverName(probe.Leaf{Names: names}) }
 
 // Look reads a volume once.
-func (c Certificate) Look() error {
-	_, err := c.read()
+func Look(c Certificate) error {
+	_, err := read(c)
 	return err
+}
+
+// Endpoints is what verification dials, and whether each is only guessed.
+func Endpoints(c Config) map[string]bool {
+	s, err := spec.Parse(c.Values)
+	if err != nil {
+		panic(err)
+	}
+	all := map[string]bool{}
+	for _, e := range newEndpoints(c, s) {
+		all[e.String()] = e.guessed
+	}
+	return all
 }

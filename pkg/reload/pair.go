@@ -55,10 +55,10 @@ const dataLink = "..data"
 
 // read reads a pair. The files change together when the kubelet swaps a link, so it reads again if that happened
 // meanwhile.
-func (c Certificate) read() (pair, error) {
+func read(c Certificate) (pair, error) {
 	for range 5 {
 		before, _ := os.Readlink(filepath.Join(c.Root, dataLink))
-		p, err := c.readOnce()
+		p, err := readOnce(c)
 		after, _ := os.Readlink(filepath.Join(c.Root, dataLink))
 		if before == after {
 			return p, err
@@ -67,7 +67,7 @@ func (c Certificate) read() (pair, error) {
 	return pair{}, &readError{wordInvalid, errors.New("the volume changes faster than it can be read")}
 }
 
-func (c Certificate) readOnce() (pair, error) {
+func readOnce(c Certificate) (pair, error) {
 	cert, err := readFile(c.Root, c.Cert)
 	if err != nil {
 		word := wordUnreadable
@@ -84,7 +84,7 @@ func (c Certificate) readOnce() (pair, error) {
 	if temporary(chain[0]) {
 		return pair{}, &readError{wordTemporary, fmt.Errorf("%s is cert-manager's temporary certificate", c.Cert)}
 	}
-	if err := c.checkKey(cert); err != nil {
+	if err := checkKey(c, cert); err != nil {
 		return pair{}, err
 	}
 	hash := sha256.New()
@@ -99,7 +99,7 @@ func (c Certificate) readOnce() (pair, error) {
 }
 
 // checkKey waits for a key that fits, where the key can be read. Without it the kubelet's swap is relied on.
-func (c Certificate) checkKey(cert []byte) error {
+func checkKey(c Certificate, cert []byte) error {
 	if c.Key == "" {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (t *tracked) settle() {
 
 // refresh reads the volume. It reports whether what is there differs from what was there before.
 func (t *tracked) refresh() bool {
-	p, err := t.read()
+	p, err := read(t.Certificate)
 	var broken *readError
 	if err != nil && !errors.As(err, &broken) {
 		broken = &readError{wordUnreadable, err}

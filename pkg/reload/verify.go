@@ -42,16 +42,25 @@ func (p *endpoint) word() string {
 	return string(p.match)
 }
 
+// newEndpoints lists what is dialled: what the owner named, or else what the preset knows of its server, or else the
+// pod's ports. A preset's port that is none of the pod's was moved by the owner, so the ports are looked at for it.
 func newEndpoints(c Config, s spec.Spec) []*endpoint {
 	var all []*endpoint
-	for _, e := range s.Verify {
-		all = append(all, &endpoint{Endpoint: e, match: probe.Unknown})
-	}
-	if len(all) > 0 {
+	moved := c.Verify == "" && len(c.Ports) > 0 && !slices.ContainsFunc(s.Verify, func(e spec.Endpoint) bool {
+		return slices.Contains(c.Ports, e.Port)
+	})
+	if len(s.Verify) > 0 && !moved {
+		for _, e := range s.Verify {
+			all = append(all, &endpoint{Endpoint: e, match: probe.Unknown})
+		}
 		return all
 	}
+	protocol := ""
+	if len(s.Verify) > 0 {
+		protocol = s.Verify[0].StartTLS
+	}
 	for _, port := range c.Ports {
-		all = append(all, &endpoint{Endpoint: spec.Endpoint{Port: port}, guessed: true, match: probe.Unknown})
+		all = append(all, &endpoint{Endpoint: spec.Endpoint{Port: port, StartTLS: protocol}, guessed: true, match: probe.Unknown})
 	}
 	return all
 }
