@@ -88,7 +88,7 @@ func newWorkload(kind string, m metav1.ObjectMeta, template *corev1.PodTemplateS
 	var unknown []string
 	w.Workload.Spec.Template.Metadata.Annotations, unknown = shortAnnotations(template.Annotations)
 	w.unknown = append(w.unknown, unknown...)
-	w.Workload.Spec.Template.Spec = secretReferences(&template.Spec)
+	w.Workload.Spec.Template.Spec = mutate.References(&template.Spec)
 	w.secrets = w.Workload.Spec.Template.Spec.SecretNames()
 	return w
 }

@@ -3,7 +3,6 @@ package inventory
 import (
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 
@@ -153,66 +152,3 @@ func keysIn(informer toolscache.SharedIndexInformer, index, value string) []Work
 	}
 	return keys
 }
-
-// secretReferences is the part of a typed pod spec that mutate decodes from JSON.
-func secretReferences(spec *corev1.PodSpec) mutate.PodSpec {
-	var out mutate.PodSpec
-	for idx := range spec.Volumes {
-		v := &spec.Volumes[idx]
-		switch {
-		case v.Secret != nil:
-			out.Volumes = append(out.Volumes, mutate.Volume{Name: v.Name, Secret: &mutate.SecretVolume{
-				SecretName: v.Secret.SecretName, Optional: isTrue(v.Secret.Optional),
-			}})
-		case v.Projected != nil:
-			p := &mutate.ProjectedVolume{}
-			for _, s := range v.Projected.Sources {
-				if s.Secret != nil {
-					p.Sources = append(p.Sources, mutate.ProjectedSource{Secret: &mutate.SecretRef{Name: s.Secret.Name, Optional: isTrue(s.Secret.Optional)}})
-				}
-			}
-			if len(p.Sources) > 0 {
-				out.Volumes = append(out.Volumes, mutate.Volume{Name: v.Name, Projected: p})
-			}
-		}
-	}
-	volumes := map[string]bool{}
-	for _, v := range out.Volumes {
-		volumes[v.Name] = true
-	}
-	out.InitContainers = containers(spec.InitContainers, volumes)
-	out.Containers = containers(spec.Containers, volumes)
-	return out
-}
-
-func containers(list []corev1.Container, volumes map[string]bool) []mutate.Container {
-	var out []mutate.Container
-	for idx := range list {
-		c := &list[idx]
-		kept := mutate.Container{Name: c.Name}
-		for _, e := range c.Env {
-			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-				ref := e.ValueFrom.SecretKeyRef
-				kept.Env = append(kept.Env, mutate.EnvVar{ValueFrom: mutate.EnvVarSource{
-					SecretKeyRef: &mutate.SecretRef{Name: ref.Name, Optional: isTrue(ref.Optional)},
-				}})
-			}
-		}
-		for _, e := range c.EnvFrom {
-			if e.SecretRef != nil {
-				kept.EnvFrom = append(kept.EnvFrom, mutate.EnvFrom{SecretRef: &mutate.SecretRef{Name: e.SecretRef.Name, Optional: isTrue(e.SecretRef.Optional)}})
-			}
-		}
-		for _, m := range c.VolumeMounts {
-			if volumes[m.Name] && (m.SubPath != "" || m.SubPathExpr != "") {
-				kept.VolumeMounts = append(kept.VolumeMounts, mutate.VolumeMount{Name: m.Name, SubPath: m.SubPath, SubPathExpr: m.SubPathExpr})
-			}
-		}
-		if len(kept.Env)+len(kept.EnvFrom)+len(kept.VolumeMounts) > 0 {
-			out = append(out, kept)
-		}
-	}
-	return out
-}
-
-func isTrue(b *bool) bool { return b != nil && *b }

@@ -2,14 +2,20 @@ package mutate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
+	operations "gomodules.xyz/jsonpatch/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
+
+	"github.com/certwire/certwire/pkg/reload/spec"
 )
 
 // A case is a folder under testdata/plan: in.yaml is the workload, facts.yaml (optional) its surroundings, want.yaml
@@ -22,6 +28,17 @@ type goldenFacts struct {
 	Certificates    map[string][]Certificate
 	// Reloader is the text of reloaderOptions; absent means that a default Reloader runs, "none" that there is none.
 	Reloader string
+	// Agent changes what the agents of the tests have in common.
+	Agent struct {
+		Off         bool
+		Unshared    bool
+		Method      string
+		MetricsPort int32
+		Presets     map[string]spec.Values
+	}
+	Features Features
+	Owner    string
+	Limits   []corev1.LimitRangeItem
 }
 
 type verdict struct {
@@ -54,7 +71,7 @@ func TestGolden(t *testing.T) {
 			golden(t, filepath.Join(dir, "verdict.yaml"), marshalYAML(t, verdict{plan.Method, plan.Reason, plan.Secrets, plan.Warnings}))
 
 			again, _ := planAndApply(t, out, facts)
-			if diff := cmp.Diff(string(out), string(again)); diff != "" {
+			if diff := gocmp.Diff(string(out), string(again)); diff != "" {
 				t.Errorf("the second pass changes something:\n%s", diff)
 			}
 			for _, line := range plan.Warnings {
@@ -76,10 +93,22 @@ func planAndApply(t *testing.T, object []byte, facts Facts) ([]byte, Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if w.Declares() {
+		var full Template
+		if err := json.Unmarshal(object, &full); err != nil {
+			t.Fatal(err)
+		}
+		w.Pod = &full.Spec.Template.Spec
+	}
 	plan := NewPlan(w, facts)
-	ops := plan.Patch(w)
+	return apply(t, object, plan.Patch(w)), plan
+}
+
+// apply applies operations to the very bytes.
+func apply(t *testing.T, object []byte, ops []operations.Operation) []byte {
+	t.Helper()
 	if len(ops) == 0 {
-		return object, plan
+		return object
 	}
 	raw, err := json.Marshal(ops)
 	if err != nil {
@@ -93,7 +122,7 @@ func planAndApply(t *testing.T, object []byte, facts Facts) ([]byte, Plan) {
 	if err != nil {
 		t.Fatalf("patch %s does not apply: %v", raw, err)
 	}
-	return out, plan
+	return out
 }
 
 func onlyAnnotationsDiffer(t *testing.T, in, out []byte) {
@@ -108,7 +137,7 @@ func onlyAnnotationsDiffer(t *testing.T, in, out []byte) {
 		}
 		return object
 	}
-	if diff := cmp.Diff(strip(in), strip(out)); diff != "" {
+	if diff := gocmp.Diff(strip(in), strip(out)); diff != "" {
 		t.Errorf("the plan changes more than annotations:\n%s", diff)
 	}
 }
@@ -133,7 +162,9 @@ func sow(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, child := range v {
-			if key != "labels" && key != "annotations" { // string maps: anything else would not be admitted
+			switch key { // maps of words and quantities: anything else would not be admitted
+			case "labels", "annotations", "limits", "requests", "nodeSelector", "matchLabels", "volumeAttributes":
+			default:
 				sow(child)
 			}
 		}
@@ -158,7 +189,7 @@ func optOutRestores(t *testing.T, in, out []byte, facts Facts) {
 	facts.Certificates = func(string) []Certificate { return nil }
 	restored, _ := planAndApply(t, out, facts)
 	before, after := annotations(t, in), annotations(t, restored)
-	if diff := cmp.Diff(before, after); diff != "" {
+	if diff := gocmp.Diff(before, after); diff != "" {
 		t.Errorf("without its Certificates the workload is not what it was:\n%s", diff)
 	}
 }
@@ -211,6 +242,15 @@ func readFacts(t *testing.T, path string) Facts {
 		Certificates:    func(secret string) []Certificate { return g.Certificates[secret] },
 		Reloader:        reloader,
 		Version:         "v0.0.0-test",
+		Agent: Agent{
+			Enabled: !g.Agent.Off, Image: "registry.example/agent:v0.0.0-test", Method: cmp.Or(g.Agent.Method, "self"), User: 65532,
+			SharesProcesses: !g.Agent.Unshared, MetricsPort: g.Agent.MetricsPort, Presets: g.Agent.Presets,
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("5m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
+				Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
+			},
+		},
+		Features: g.Features, Owner: g.Owner, Limits: g.Limits,
 	}
 }
 
@@ -271,6 +311,6 @@ func golden(t *testing.T, path string, got []byte) {
 		t.Fatalf("%v (UPDATE_GOLDEN=true writes it)", err)
 	}
 	if !bytes.Equal(want, got) {
-		t.Errorf("%s is not what comes out (UPDATE_GOLDEN=true writes it):\n%s", path, cmp.Diff(string(want), string(got)))
+		t.Errorf("%s is not what comes out (UPDATE_GOLDEN=true writes it):\n%s", path, gocmp.Diff(string(want), string(got)))
 	}
 }

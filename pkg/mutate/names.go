@@ -1,14 +1,16 @@
 package mutate
 
+import "github.com/certwire/certwire/pkg/reload/spec"
+
 // Names on objects, as the design fixes them.
 const (
 	// ReloadLabel opts a namespace in, and refines that on a workload or a pod template: the most specific wins.
 	ReloadLabel = "certwire.dev/reload"
 	// MethodKey, an annotation on a pod template says how its server takes up a new certificate.
-	MethodKey = "certwire.dev/method"
+	MethodKey = spec.MethodKey
 	// PresetKey, an annotation on a pod template names a known server, and with it a method.
-	PresetKey = "certwire.dev/preset"
-	// StatusKey, an annotation on a workload, records what certwire added, see [Status].
+	PresetKey = spec.PresetKey
+	// StatusKey, an annotation on a workload or a Pod, records what certwire added, see [Status].
 	StatusKey = "certwire.dev/status"
 )
 

@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Method is how a consumer takes up a new certificate.
 type Method string
 
-// The methods that a plan of this version can choose. MethodNone leaves the workload as the user wrote it.
+// The methods that a plan can choose. MethodNone leaves the workload as the user wrote it.
 const (
 	MethodNone       Method = ""
 	MethodAnnotation Method = "annotation"
 	MethodSelf       Method = "self"
+	MethodSidecar    Method = "sidecar"
 )
 
 // Reason is why a plan is what it is: a closed set, fit for a metric label and an audit annotation.
@@ -30,6 +33,11 @@ const (
 	ReasonCovered       Reason = "already-covered" // the user's own annotations do it
 	ReasonSkipped       Reason = "skipped"         // every Secret has a reason of its own, see Warnings
 	ReasonAnnotated     Reason = "annotated"       // named Secrets stand in Reloader's annotation
+	ReasonSidecar       Reason = "sidecar"         // the pods get the agent
+	ReasonRollsOut      Reason = "rolls-out"       // a pod that is replaced by its owner, and needs no agent
+	ReasonJob           Reason = "job"             // a Job's pod that asks for nothing
+	ReasonInjected      Reason = "injected"        // the agent is in the pod
+	ReasonTaken         Reason = "taken"           // somebody else's container or volume has the agent's name
 )
 
 // Certificate is what a plan needs of a Certificate that writes to a Secret.
@@ -49,6 +57,13 @@ type Facts struct {
 	Certificates func(secret string) []Certificate
 	// Reloader is the cluster's Reloader.
 	Reloader Reloader
+	// Agent is the configuration's agent, Features what the cluster can do for it.
+	Agent    Agent
+	Features Features
+	// Owner is the value of [ReloadLabel] on the workload that a Pod belongs to; it is not asked for a workload.
+	Owner string
+	// Limits are the bounds that the namespace's LimitRanges set.
+	Limits []corev1.LimitRangeItem
 	// Version is certwire's own, for the status annotation.
 	Version string
 }
@@ -172,26 +187,49 @@ func (p *planner) mode() Mode {
 	return Unset
 }
 
-// ownMethod handles a template that says itself how it reloads. It reports whether that settles the matter.
+// ownMethod handles a template that says itself how it reloads. It reports whether that settles the matter; where the
+// agent cannot do it, Reloader does, with a warning.
 func (p *planner) ownMethod(mode Mode) bool {
-	template := p.w.Spec.Template.Metadata.Annotations
-	switch method := template[MethodKey]; method {
-	case "self":
-		p.plan.Method, p.plan.Reason = MethodSelf, ReasonSelf
-		return true
-	case "", "rollout":
-		if preset := template[PresetKey]; preset != "" && mode != Annotation && method == "" {
-			p.warn("preset %s needs the agent, which this version does not have; Reloader is used instead", preset)
-		} else if mode == Sidecar {
-			p.warn("%s=sidecar needs the agent, which this version does not have; Reloader is used instead", ReloadLabel)
-		}
-	case "http", "socket", "signal", "restart":
-		p.warn("method %s needs the agent, which this version does not have; Reloader is used instead", method)
-	default:
-		p.warn("%s=%q is not a known method; Reloader is used instead", MethodKey, method)
+	if mode == Annotation {
+		return false
 	}
-	return false
+	if p.w.Pod == nil || !p.w.Declares() {
+		if mode == Sidecar {
+			p.warn("%s=sidecar does nothing without %s or %s; Reloader is used", ReloadLabel, MethodKey, PresetKey)
+		}
+		return false
+	}
+	if p.w.Metadata.Labels.Reload != "" && p.w.Spec.Template.Metadata.Labels.Reload == "" && !optedIn(p.facts.NamespaceLabels[ReloadLabel]) {
+		p.warn("the agent cannot be used: put %s on the pod template, too; Reloader is used instead", ReloadLabel)
+		return false
+	}
+	c, outcome, warnings := choose(situation{
+		annotations: p.w.Spec.Template.Metadata.Annotations, spec: p.w.Pod, secrets: p.plan.Secrets, mode: mode, facts: &p.facts,
+		instead: "Reloader is used instead",
+	})
+	p.plan.Warnings = append(p.plan.Warnings, warnings...)
+	switch outcome {
+	case watches:
+		p.plan.Method, p.plan.Reason = MethodSelf, ReasonSelf
+	case acts:
+		p.plan.Method, p.plan.Reason = MethodSidecar, ReasonSidecar
+		p.twice(c)
+	case unfit:
+		return false
+	}
+	return true
 }
+
+// twice warns where Reloader would roll out what the agent takes up in place.
+func (p *planner) twice(c choice) {
+	level, _ := p.keyLevel()
+	if auto, _ := p.auto(level); auto && p.facts.Reloader.Found && len(c.consumer.watched) > 0 {
+		p.warn("Reloader restarts these pods as well; %s=%q keeps it from that", p.keys.Exclude, c.consumer.watched[0].secret)
+	}
+}
+
+// optedIn reports whether a namespace's label has its pods sent to certwire.
+func optedIn(value string) bool { return value == string(Auto) || value == string(Sidecar) }
 
 // settle turns the decision into annotations: the user's text, ours behind it, and the status.
 func (p *planner) settle() {

@@ -1,11 +1,15 @@
 package mutate
 
+import corev1 "k8s.io/api/core/v1"
+
 // Workload is what a plan depends on in a Deployment, StatefulSet or DaemonSet: its labels and annotations, those of
 // its pod template, and every place a pod can name a Secret in. It decodes from the object's JSON; all else is skipped.
 type Workload struct {
 	Kind     string  `json:"kind"`
 	Metadata *Meta   `json:"metadata"`
 	Spec     AppSpec `json:"spec"`
+	// Pod is the pod template's spec, decoded in full, where [Workload.Declares] asks for it.
+	Pod *corev1.PodSpec `json:"-"`
 }
 
 // Meta is the part of metadata.k8s.io ObjectMeta that plans read. A nil map means that the object has none, which a

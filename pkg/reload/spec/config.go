@@ -105,8 +105,8 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Bounds of a configuration.
 const (
 	maxConfig       = 256 << 10
-	maxCertificates = 32
-	maxPorts        = 32
+	MaxCertificates = 32
+	MaxPorts        = 32
 )
 
 // ParseConfig reads a configuration strictly (unknown fields and trailing text are errors), fills in the defaults and
@@ -166,8 +166,8 @@ func (c *Config) setDefaults() {
 func (c *Config) validate() error {
 	var problems []error
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if len(c.Certificates) == 0 || len(c.Certificates) > maxCertificates {
-		add("certificates: there are %d, not 1 to %d", len(c.Certificates), maxCertificates)
+	if len(c.Certificates) == 0 || len(c.Certificates) > MaxCertificates {
+		add("certificates: there are %d, not 1 to %d", len(c.Certificates), MaxCertificates)
 	}
 	for i, cert := range c.Certificates {
 		problems = append(problems, cert.validate(fmt.Sprintf("certificates[%d]", i)))
@@ -178,8 +178,8 @@ func (c *Config) validate() error {
 	if _, err := netip.ParseAddr(c.Host); err != nil {
 		add("host: %q is not an address", c.Host)
 	}
-	if len(c.Ports) > maxPorts {
-		add("ports: there are more than %d", maxPorts)
+	if len(c.Ports) > MaxPorts {
+		add("ports: there are more than %d", MaxPorts)
 	}
 	for _, p := range []struct{ field, path string }{{"state", c.State}, {"permit.file", c.Permit.File}} {
 		if p.path != "" && !filepath.IsAbs(p.path) {

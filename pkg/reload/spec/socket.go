@@ -178,3 +178,16 @@ func Expand(text string, read func(name string) ([]byte, error)) (string, error)
 	})
 	return out, failure
 }
+
+// Files are the paths that the script's placeholders name.
+func (s Socket) Files() []string {
+	var files []string
+	for _, step := range s.Steps {
+		for _, m := range placeholder.FindAllStringSubmatch(step.Send, -1) {
+			if path, isFile := strings.CutPrefix(m[1], "file:"); isFile {
+				files = append(files, path)
+			}
+		}
+	}
+	return files
+}

@@ -1,0 +1,257 @@
+package mutate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/certwire/certwire/pkg/reload/spec"
+)
+
+// situation is what a choice is made from: a pod template or a Pod, and what stands around it.
+type situation struct {
+	annotations map[string]string
+	spec        *corev1.PodSpec
+	secrets     []string
+	mode        Mode
+	facts       *Facts
+	// method holds where the annotations say nothing.
+	method string
+	// instead says what happens where the agent cannot be: the end of a warning.
+	instead string
+}
+
+// choice is what the agent does in a pod.
+type choice struct {
+	agent    Agent
+	values   spec.Values
+	spec     spec.Spec
+	methods  []spec.Method
+	consumer consumer
+	// user is who the agent runs as.
+	user int64
+	// shares is whether the pod needs shareProcessNamespace set.
+	shares bool
+	// mounts are the application's own that a method's parameters point into.
+	mounts []corev1.VolumeMount
+}
+
+// outcome is how a choice ended.
+type outcome int
+
+const (
+	unfit   outcome = iota // the agent cannot be there, or nothing is left for it to do
+	watches                // the server watches its files: there is nothing to do
+	acts                   // the agent is there
+)
+
+// choose decides whether the agent is in the pod, and what it does there. What the owner asked for and cannot be had
+// is a warning.
+func choose(s situation) (choice, outcome, []string) {
+	var w warner
+	c := choice{}
+	if !c.read(s, &w) {
+		return c, unfit, w
+	}
+	asked := slices.DeleteFunc(slices.Clone(c.spec.Methods), func(m spec.Method) bool { return m == spec.Rollout })
+	switch {
+	case len(asked) == 0:
+		return c, unfit, w
+	case len(asked) == 1 && asked[0] == spec.Self && s.mode != Sidecar && s.method == "":
+		return c, watches, w
+	}
+	if why := s.unfit(c.agent); why != "" {
+		w.say("the agent cannot be used: %s; %s", why, s.instead)
+		return c, unfit, w
+	}
+	c.look(s)
+	c.keep(asked, s, &w)
+	if why := c.idle(asked); why != "" {
+		w.say("%s; %s", why, s.instead)
+		return c, unfit, w
+	}
+	c.settle()
+	return c, acts, w
+}
+
+// warner collects warnings.
+type warner []string
+
+func (w *warner) say(format string, args ...any) {
+	*w = append(*w, lines(fmt.Sprintf(format, args...))...)
+}
+
+// read reads the annotations; false when they make no sense.
+func (c *choice) read(s situation, w *warner) bool {
+	var err error
+	if c.agent, err = s.facts.Agent.override(s.annotations[AgentKey]); err != nil {
+		w.say("%s; ignored", err)
+	}
+	c.values = c.agent.values(s.annotations)
+	if c.values == (spec.Values{Verify: c.values.Verify, Process: c.values.Process}) {
+		c.values.Method = s.method
+	}
+	if c.spec, err = spec.Parse(c.values); err == nil {
+		return true
+	}
+	for _, problem := range unjoin(err) {
+		w.say("%s", problem)
+	}
+	w.say("the certwire.dev annotations are not as they should be; %s", s.instead)
+	return false
+}
+
+// keep keeps the methods that can work.
+func (c *choice) keep(asked []spec.Method, s situation, w *warner) {
+	for _, m := range asked {
+		if why := c.refuses(m, s.facts); why != "" {
+			w.say("method %s cannot be used: %s", m, why)
+			continue
+		}
+		c.methods = append(c.methods, m)
+	}
+	for _, secret := range slices.Sorted(maps.Keys(c.consumer.blind)) {
+		w.say("the agent cannot see Secret %s change: %s", secret, c.consumer.blind[secret])
+	}
+}
+
+// idle says why nothing is left for the agent to do; empty when something is.
+func (c *choice) idle(asked []spec.Method) string {
+	switch {
+	case len(c.methods) == 0, len(asked) > 1 && len(c.methods) == 1 && c.methods[0] == spec.Self:
+		return "no method is left for the agent"
+	case len(c.consumer.watched) == 0 && (!slices.Contains(c.methods, spec.Restart) || len(c.consumer.unmounted) == 0):
+		return "there is no file for the agent to watch"
+	}
+	return ""
+}
+
+// look finds the certificates, and who the agent would be.
+func (c *choice) look(s situation) {
+	c.consumer = newConsumer(s.spec, s.secrets, c.agent.User)
+	c.user = c.agent.User
+	if uid, known := c.consumer.user(); known && uid != 0 {
+		// The application's own user reads what the application reads, and may signal it; a platform that gives every
+		// namespace its users takes no other.
+		c.user = uid
+	}
+}
+
+// settle finds what the methods that are left need of the pod.
+func (c *choice) settle() {
+	for _, m := range c.methods {
+		switch m {
+		case spec.SignalMethod:
+			c.shares = !isTrue(c.consumer.spec.ShareProcessNamespace)
+			if uid, _ := c.consumer.user(); uid == 0 {
+				c.user = 0 // signals reach only the same user's processes (kill(2))
+			}
+		case spec.SocketMethod, spec.HTTPMethod:
+			for _, file := range c.files(m) {
+				if mount, ok := c.consumer.holding(file); ok && !slices.ContainsFunc(c.mounts, func(o corev1.VolumeMount) bool { return o.MountPath == mount.MountPath }) {
+					c.mounts = append(c.mounts, mount)
+				}
+			}
+		}
+	}
+}
+
+// unfit says why the agent cannot be in the pod whatever its method.
+func (s situation) unfit(a Agent) string {
+	switch {
+	case !a.Enabled || a.Image == "":
+		return "it is switched off in certwire's configuration"
+	case s.facts.Features.NativeSidecars != "":
+		return s.facts.Features.NativeSidecars
+	case (s.spec.OS != nil && s.spec.OS.Name == corev1.Windows) || s.spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows):
+		return "it runs on Linux alone"
+	}
+	return ""
+}
+
+// refuses says why a method cannot work in this pod; empty if it can. One reason a line, the first one holds.
+func (c *choice) refuses(m spec.Method, f *Facts) string {
+	if m != spec.Restart && len(c.consumer.frozen) > 0 {
+		return fmt.Sprintf("Secret %s is used through env or subPath, which only new containers see anew", c.consumer.frozen[0])
+	}
+	switch m {
+	case spec.SignalMethod:
+		return c.refusesSignal()
+	case spec.SocketMethod, spec.HTTPMethod:
+		for _, file := range c.files(m) {
+			if _, ok := c.consumer.holding(file); !ok {
+				return fmt.Sprintf("%s is in no volume of the container, so the agent cannot share it", file)
+			}
+		}
+	case spec.Restart:
+		return f.Features.RestartAllContainers
+	}
+	return ""
+}
+
+func (c *choice) refusesSignal() string {
+	shares := c.consumer.spec.ShareProcessNamespace
+	_, known := c.consumer.user()
+	switch {
+	case c.consumer.spec.HostPID:
+		return "the pod has hostPID, and would show the agent the node's processes"
+	case shares != nil && !*shares:
+		return "the pod says shareProcessNamespace: false"
+	case shares == nil && !c.agent.SharesProcesses:
+		return "certwire's configuration forbids to set shareProcessNamespace"
+	case !known:
+		return "the container's user is not known; set one securityContext.runAsUser"
+	}
+	return ""
+}
+
+// files are the paths in the application's container that a method's parameters name.
+func (c *choice) files(m spec.Method) []string {
+	var files []string
+	switch {
+	case m == spec.HTTPMethod && c.spec.HTTP != nil && c.spec.HTTP.Body != "":
+		files = append(files, c.spec.HTTP.Body)
+	case m == spec.SocketMethod && c.spec.Socket != nil:
+		if c.spec.Socket.Network == "unix" {
+			files = append(files, c.spec.Socket.Address)
+		}
+		files = append(files, c.spec.Socket.Files()...)
+	}
+	return files
+}
+
+// maxLine is the longest warning that Kubernetes asks for (k8s.io/api admission/v1, AdmissionResponse.Warnings).
+const maxLine = 120
+
+// lines breaks a warning at its words, so that none of it is cut off.
+func lines(text string) []string {
+	var out []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > maxLine {
+			out = append(out, line)
+			line = "  "
+		}
+		if strings.TrimSpace(line) == "" {
+			line += word
+		} else {
+			line += " " + word
+		}
+	}
+	return append(out, line)
+}
+
+// unjoin lists the errors that errors.Join put together.
+func unjoin(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, unjoin(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
