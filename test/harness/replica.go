@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -136,19 +138,32 @@ func (r *Replica) Ended() <-chan struct{} { return r.ended }
 // ExitCode is the process's, once it has ended.
 func (r *Replica) ExitCode() int { return r.command.ProcessState.ExitCode() }
 
-// FreePort returns a loopback port that was free a moment ago.
+// firstPort and ports are where free ports are looked for: below what Linux gives outgoing connections by default
+// (ip_local_port_range begins at 32768), of which a busy cluster on one machine opens hundreds a second. One of those could
+// take the port before the server that it is for.
+const (
+	firstPort = 20000
+	ports     = 12000
+)
+
+// FreePort returns a loopback port that was free a moment ago. No two calls of one process return the same.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
+	for range 100 {
+		port := firstPort + int((portSeed+nextPort.Add(1))%ports)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		return port, l.Close()
 	}
-	defer l.Close()
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("looking for a free port: %s has none", l.Addr())
-	}
-	return address.Port, nil
+	return 0, fmt.Errorf("looking for a free port: none of 100 from %d on is free", firstPort)
 }
+
+// Processes that run at the same time begin at different ports.
+var (
+	portSeed = rand.Uint32N(ports)
+	nextPort atomic.Uint32
+)
 
 // Host is the name under which the API server reaches this machine: CERTWIRE_TEST_HOST, needed for a cluster
 // elsewhere, or localhost.

@@ -92,8 +92,14 @@ func TestALoopIsStoppedAtTheCAsOwnCount(t *testing.T) {
 		return column(t, domain, ".status.used") == "5" && column(t, domain, ".status.limit") == "5" &&
 			column(t, domain, ".status.bucket") == "certificates-per-set" && column(t, domain, ".status.topConsumer") == ns+"/web (5)"
 	})
+	missing := ""
+	defer func() {
+		if t.Failed() {
+			t.Logf("the metrics lack: %s", missing)
+		}
+	}()
 	eventually(t, "the metrics show it on every replica", func() bool {
-		for _, r := range certwire.Replicas {
+		for i, r := range certwire.Replicas {
 			for prefix, value := range map[string]string{
 				"certwire_budget_remaining{ca=": " 0", "certwire_budget_next_slot_timestamp_seconds{ca=": "", "certwire_ledger_lag_seconds": "",
 			} {
@@ -102,6 +108,7 @@ func TestALoopIsStoppedAtTheCAsOwnCount(t *testing.T) {
 				}
 				line, err := r.Metric(t.Context(), prefix)
 				if err != nil || !strings.HasSuffix(line, value) {
+					missing = fmt.Sprintf("replica %d at %s: %s, want %s%s (%v)", i, r.Metrics, line, prefix, value, err)
 					return false
 				}
 			}
