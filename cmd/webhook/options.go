@@ -43,7 +43,7 @@ func newCommand() *cobra.Command {
 		Use:   "webhook",
 		Short: "certwire's admission webhook and controllers",
 		Long: `certwire takes cert-manager's certificates from the Secret onto the wire, and keeps issuance from burning the CA's
-limits. This is its server: it answers admission requests on /reload, /guard and /orders, and the replica that leads
+limits. This is its server: it answers admission requests on /reload, /pods, /guard and /orders, and the replica that leads
 adopts workloads that admission could not see.
 
 What it decides is set in the configuration file (--config), which is reloaded when it changes. The flags below are

@@ -45,7 +45,7 @@ func TestHelpNamesEveryFlagWithASentence(t *testing.T) {
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"/reload, /guard and /orders", "--config", "--shutdown-delay", "readiness already failing"} {
+	for _, want := range []string{"/reload, /pods, /guard and /orders", "--config", "--shutdown-delay", "readiness already failing"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in the help:\n%s", want, out.String())
 		}

@@ -184,7 +184,7 @@ func (s *server) watch() error {
 	s.inventory = inventory.New(inventory.Options{
 		Cache: s.manager.GetCache(), ConfigMaps: configMaps, Live: s.manager.GetAPIReader(),
 		Log: s.log.WithName("inventory"), Affected: s.adopter.Add,
-		Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
+		Version: s.client.Discovery(), Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
 	})
 	s.adopter.Cluster = s.inventory
 	tasks := []func(context.Context){s.adopter.Run, s.ledger.Maintain, s.resumer.Run}
@@ -205,7 +205,7 @@ func (s *server) watch() error {
 	)
 }
 
-// hooks registers the three paths. Each knows which way it fails.
+// hooks registers the paths. Each knows which way it fails.
 func (s *server) hooks() error {
 	rules, err := policy.NewSet(policy.Rules())
 	if err != nil {
@@ -226,7 +226,8 @@ func (s *server) hooks() error {
 	orders := guard
 	orders.Closed = true
 	for path, reviewer := range map[string]admission.Reviewer{
-		"/reload": &admission.Reload{Workloads: s.inventory, Recorder: recorder, Version: versionString()},
+		"/reload": &admission.Reload{Workloads: s.inventory, Settings: s.settings.Current, Recorder: recorder, Version: versionString()},
+		"/pods":   &admission.Pods{Templates: s.inventory, Settings: s.settings.Current, Recorder: recorder, Version: versionString()},
 		"/guard":  &guard,
 		"/orders": &orders,
 	} {

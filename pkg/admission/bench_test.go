@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certwire/certwire/pkg/admission"
+	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
 )
 
@@ -170,7 +171,7 @@ func benchHook(tb testing.TB) *admission.Hook {
 		tb.Fatal(err)
 	}
 	return &admission.Hook{
-		Reviewer: &admission.Reload{Workloads: oneCertificate{}, Recorder: recorder, Version: "v0.0.0"},
+		Reviewer: &admission.Reload{Workloads: oneCertificate{}, Settings: func() *config.Settings { return &config.Settings{} }, Recorder: recorder, Version: "v0.0.0"},
 		Recorder: recorder, Log: logr.Discard(),
 	}
 }
@@ -191,6 +192,8 @@ func (oneCertificate) Certificates(_, secret string) []mutate.Certificate {
 	}
 	return []mutate.Certificate{{Name: "bench"}}
 }
+
+func (oneCertificate) Features() (mutate.Features, bool) { return mutate.Features{}, true }
 
 func (oneCertificate) Reloader() mutate.Reloader {
 	return mutate.Reloader{Found: true, Keys: mutate.DefaultKeys()}

@@ -2,7 +2,7 @@
 // deadline and never with a panic.
 //
 // What happens when something goes wrong is decided here and not left to chance, since an answer of "not allowed"
-// denies whatever the failurePolicy says. [Reload] fails open: the workload is admitted as it is, with a warning.
+// denies whatever the failurePolicy says. [Reload] and [Pods] fail open: the object is admitted as it is, with a warning.
 // [Guard] fails open for what people apply and closed for Orders, which cert-manager tries again by itself.
 //
 // It may touch the pure rooms and config, and asks the inventory and the ledger through the interfaces declared here. Four
@@ -10,6 +10,6 @@
 // may break the glass, an Order's place in the budgets, a Certificate's last request and, for those who gave the permission,
 // its Secret.
 //
-// Start reading at [Hook]; reload.go and guard.go are the two kinds of hook, meter.go and wouldorder.go what the guard asks
+// Start reading at [Hook]; reload.go, pods.go and guard.go are the hooks, meter.go and wouldorder.go what the guard asks
 // about limits.
 package admission

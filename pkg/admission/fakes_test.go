@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-logr/logr/testr"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/config"
@@ -29,6 +30,9 @@ type cluster struct {
 	panics                 bool
 	creations              []bool
 	born                   time.Time
+	features               mutate.Features
+	featureless            bool
+	owners                 map[string]string
 }
 
 func (c cluster) Ready() error    { return c.notReady }
@@ -46,6 +50,12 @@ func (c cluster) Certificates(_, secret string) []mutate.Certificate {
 	}
 	return nil
 }
+func (c cluster) Features() (mutate.Features, bool) { return c.features, !c.featureless }
+
+func (c cluster) Limits(string) []corev1.LimitRangeItem { return nil }
+
+func (c cluster) OwnerLabel(_, _, name string) string { return c.owners[name] }
+
 func (c cluster) Reloader() mutate.Reloader {
 	return mutate.Reloader{Found: true, Keys: mutate.DefaultKeys()}
 }
@@ -101,8 +111,15 @@ func newHook(t testing.TB, name string, c cluster) (*Hook, *counts) {
 	if tt, ok := t.(*testing.T); ok {
 		h.Log = testr.New(tt)
 	}
-	if name == "reload" {
-		h.Reviewer = &Reload{Workloads: c, Recorder: n, Version: "v0"}
+	agent := func() *config.Settings {
+		return &config.Settings{Agent: mutate.Agent{Enabled: true, Image: "registry.example/agent:v0", User: 65532, SharesProcesses: true, Method: "self"}}
+	}
+	switch name {
+	case "reload":
+		h.Reviewer = &Reload{Workloads: c, Settings: agent, Recorder: n, Version: "v0"}
+		return h, n
+	case "pods":
+		h.Reviewer = &Pods{Templates: c, Settings: agent, Recorder: n, Version: "v0"}
 		return h, n
 	}
 	set, err := policy.NewSet(policy.Rules())

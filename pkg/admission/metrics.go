@@ -30,7 +30,7 @@ type Metrics struct {
 
 // NewMetrics registers the metrics:
 //
-//   - certwire_decisions_total{hook,verdict,reason,operation,dry_run}: answers. hook is reload, guard or orders; verdict
+//   - certwire_decisions_total{hook,verdict,reason,operation,dry_run}: answers. hook is reload, pods, guard or orders; verdict
 //     is patch, allow, warn or deny; reason is one of mutate's and policy's reasons; operation is create, update or
 //     other; dry_run is true or false.
 //   - certwire_rule_decisions_total{rule,mode,outcome}: answers that a rule gave; outcome is allow, warn or deny.

@@ -2,7 +2,9 @@ package admission
 
 import (
 	"context"
+	"errors"
 
+	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
 )
 
@@ -19,12 +21,16 @@ type Workloads interface {
 	Certificates(namespace, secret string) []mutate.Certificate
 	// Reloader returns what is known of the cluster's Reloader.
 	Reloader() mutate.Reloader
+	// Features says what the API server and every node can do; false while nobody knows.
+	Features() (mutate.Features, bool)
 }
 
 // Reload is the mutating hook: it brings a workload's reload annotation to where the plan wants it. It never denies.
 type Reload struct {
 	Workloads Workloads
-	Recorder  Recorder
+	// Settings returns the configuration in force.
+	Settings func() *config.Settings
+	Recorder Recorder
 	// Version is certwire's, for the status annotation.
 	Version string
 }
@@ -57,7 +63,14 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 	if err != nil {
 		return Response{}, at(StageLookup, err)
 	}
+	features, err := h.template(body, &r.Object)
+	if err != nil {
+		return Response{}, err
+	}
+	settings := h.Settings()
 	return h.answer(r, mutate.NewPlan(&r.Object, mutate.Facts{
+		Agent:           settings.Agent,
+		Features:        settings.Features(features),
 		Namespace:       r.Namespace,
 		NamespaceLabels: labels,
 		Certificates:    func(secret string) []mutate.Certificate { return h.Workloads.Certificates(r.Namespace, secret) },
@@ -65,6 +78,26 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 		Version:         h.Version,
 	})), nil
 }
+
+// template reads the pod template in full where the plan needs it: few say anything of the agent, and a full pod spec takes
+// more time to read than all else takes together.
+func (h *Reload) template(body []byte, w *mutate.Workload) (mutate.Features, error) {
+	if !w.Declares() {
+		return mutate.Features{}, nil
+	}
+	features, known := h.Workloads.Features()
+	if !known {
+		return features, at(StageCache, errNoFeatures)
+	}
+	full, err := decode[mutate.Template](body)
+	if err != nil {
+		return features, at(StageDecode, err)
+	}
+	w.Pod = &full.Object.Spec.Template.Spec
+	return features, nil
+}
+
+var errNoFeatures = errors.New("it is not known yet what the nodes can do")
 
 // answer is the only place that turns a plan into a response. Nothing to change means not even an empty patch: a patch
 // costs the API server as much again as the call.

@@ -30,6 +30,8 @@ type Cluster interface {
 	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
 	Certificates(namespace, secret string) []mutate.Certificate
 	Reloader() mutate.Reloader
+	// Features says what the API server and every node can do; false while nobody knows.
+	Features() (mutate.Features, bool)
 }
 
 // Writer writes annotations.
@@ -167,11 +169,17 @@ func (w *worker) reconcile(ctx context.Context, key inventory.WorkloadKey) (Outc
 		}
 		return Failed, err
 	}
+	features, known := w.Cluster.Features()
+	if !known && workload.Pod != nil {
+		return "", nil // looked at again when it is
+	}
 	plan := mutate.NewPlan(&workload.Workload, mutate.Facts{
 		Namespace:       key.Namespace,
 		NamespaceLabels: labels,
 		Certificates:    func(secret string) []mutate.Certificate { return w.Cluster.Certificates(key.Namespace, secret) },
 		Reloader:        w.Cluster.Reloader(),
+		Agent:           settings.Agent,
+		Features:        settings.Features(features),
 		Version:         w.Version,
 	})
 	changes := plan.Changes(&workload.Workload)

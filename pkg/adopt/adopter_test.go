@@ -66,6 +66,8 @@ func (w *world) Certificates(string, string) []mutate.Certificate {
 }
 func (w *world) Reloader() mutate.Reloader { return mutate.NoReloader() }
 
+func (w *world) Features() (mutate.Features, bool) { return mutate.Features{}, true }
+
 func (w *world) Annotate(_ context.Context, key inventory.WorkloadKey, version string, changes map[string]*string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certwire/certwire/pkg/acme"
+	"github.com/certwire/certwire/pkg/mutate"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -53,13 +54,28 @@ adoption:
   enabled: "yes"
   writesPerSecond: fast
   burst: 1.5
+agent:
+  image: "two words"
+  method: http
+  runAsUser: -1
+  nativeSidecars: maybe
+  restartAllContainers: never
+  metricsPort: 70000
+  permit: {deadline: soon, spread: -1m}
+  resources:
+    requests: {cpu: 1, memory: 64Mi, disk: 1Gi}
+    limits: {memory: 32Mi, cpu: few}
+  presets:
+    "Shop Server": {method: self}
+    shop: {method: signal, process: 12}
+    store: {preset: nginxx, colour: red}
 `))
 	if _, ok := errors.AsType[*InvalidError](err); !ok {
 		t.Fatalf("got %v", err)
 	}
 	for _, want := range []string{
 		`apiVersion: Unsupported value: "config.certwire.dev/v2"`,
-		`environment: Invalid value: unknown field; known here: adoption, apiVersion, authorities, environments, issuance, kind`,
+		`environment: Invalid value: unknown field; known here: adoption, agent, apiVersion, authorities, environments, issuance, kind`,
 		`environments.labels[0]: Invalid value: "not a key"`,
 		`environments.production: Invalid value: "production": must be a list`,
 		`environments.namePatterns[0].pattern: Invalid value: "prod-["`,
@@ -78,6 +94,23 @@ adoption:
 		`authorities[2].limits.certificatesPerSet.period: Invalid value: "week"`,
 		`authorities[2].limits.certificatesPerDomain: Invalid value: "1000000h": the bucket takes more than fifty years to fill`,
 		`authorities[2].limits.failedAuthorizations: Invalid value: 5: must be an object`,
+		`agent.image: Invalid value: "two words"`,
+		`agent.method: Invalid value: "http": must be self, restart, or self,restart`,
+		`agent.runAsUser: Invalid value: -1: must be a user other than root`,
+		`agent.nativeSidecars: Unsupported value: "maybe": supported values: "auto", "off", "on"`,
+		`agent.restartAllContainers: Unsupported value: "never"`,
+		`agent.metricsPort: Invalid value: 70000: must be between 0 and 65535`,
+		`agent.permit.deadline: Invalid value: "soon": must be a positive duration such as "30m"`,
+		`agent.permit.spread: Invalid value: "-1m"`,
+		`agent.resources.requests[cpu]: Invalid value: 1: must be a string`,
+		`agent.resources.requests[memory]: Invalid value: "64Mi": must not be more than the limit, 32Mi`,
+		`agent.resources.requests: Unsupported value: "disk": supported values: "cpu", "ephemeral-storage", "memory"`,
+		`agent.resources.limits[cpu]: Invalid value: "few": must be a quantity`,
+		`agent.presets[Shop Server]: Invalid value: "Shop Server": must be a word`,
+		`agent.presets[shop].process: Invalid value: 12: must be a string`,
+		`agent.presets[shop]: Invalid value: certwire.dev/method="signal" needs certwire.dev/process="nginx"`,
+		`agent.presets[store].colour: Invalid value: unknown field`,
+		`agent.presets[store]: Invalid value: certwire.dev/preset="nginxx": is not a known server`,
 		`authorities[2].limits.certificates: Invalid value: unknown field; known here: certificatesPerDomain, certificatesPerSet, failedAuthorizations, newOrders`,
 		`authorities[3].production: Required value: limits, lifetime, backdate and renewalExemption are those of production directories`,
 		`adoption.enabled: Invalid value: "yes": must be true or false`,
@@ -269,4 +302,38 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("a checked configuration has no settings: %v", err)
 		}
 	})
+}
+
+func TestTheAgentsSettings(t *testing.T) {
+	t.Parallel()
+	c, err := Parse("certwire.yaml", []byte(head+`
+agent:
+  image: registry.example/agent@sha256:0f
+  restartAllContainers: "off"
+  nativeSidecars: "on"
+  permit: {deadline: 1h}
+  resources:
+    limits: {memory: 48Mi}
+  presets:
+    shop: {http: "POST :9000/reload", verify: "8443"}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.Agent
+	if !a.Enabled || !a.SharesProcesses || a.Image != "registry.example/agent@sha256:0f" || a.Method != "self" || a.User != 65532 ||
+		a.Deadline != time.Hour || a.Spread != 30*time.Minute || a.Presets["shop"].Verify != "8443" {
+		t.Errorf("got %+v", a)
+	}
+	if cpu, memory := a.Resources.Requests.Cpu().String(), a.Resources.Limits.Memory().String(); cpu != "5m" || memory != "48Mi" {
+		t.Errorf("got requests of %s and limits of %s", cpu, memory)
+	}
+	got := s.Features(mutate.Features{NativeSidecars: "a node is too old"})
+	if got.NativeSidecars != "" || got.RestartAllContainers != "it is switched off in certwire's configuration" {
+		t.Errorf("got %+v", got)
+	}
 }

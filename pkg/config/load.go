@@ -84,6 +84,7 @@ func (c *Config) applyDefaults() {
 			}
 		}
 	}
+	c.Agent.applyDefaults()
 	if c.Adoption.Enabled == nil {
 		on := true
 		c.Adoption.Enabled = &on

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/certwire/certwire/pkg/acme"
+	"github.com/certwire/certwire/pkg/mutate"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -16,6 +17,9 @@ type Settings struct {
 	Environments policy.Environments
 	Modes        policy.Modes
 	Adoption     Adoption
+	// Agent is what is injected into pods; the two switches say how far what is discovered about the cluster counts.
+	Agent                                mutate.Agent
+	NativeSidecars, RestartAllContainers Switch
 	// Hash identifies the effective configuration, defaults included: the first 12 hex digits of its SHA-256.
 	Hash string
 }
@@ -38,7 +42,8 @@ func (c *Config) Settings() (*Settings, error) {
 			Default:    c.Environments.Default,
 		},
 		Modes:    policy.Modes{Default: policy.Mode(c.Issuance.Mode), Rules: map[policy.RuleName]policy.Mode{}},
-		Adoption: c.Adoption,
+		Adoption: c.Adoption, Agent: c.Agent.settings(),
+		NativeSidecars: Switch(c.Agent.NativeSidecars), RestartAllContainers: Switch(c.Agent.RestartAllContainers),
 	}
 	for _, p := range c.Environments.NamePatterns {
 		s.Environments.Patterns = append(s.Environments.Patterns, policy.NamePattern(p))
@@ -53,4 +58,21 @@ func (c *Config) Settings() (*Settings, error) {
 	sum := sha256.Sum256(raw)
 	s.Hash = hex.EncodeToString(sum[:6])
 	return s, nil
+}
+
+// Features brings what was discovered about the cluster to where the configuration wants it.
+func (s *Settings) Features(discovered mutate.Features) mutate.Features {
+	for _, f := range []struct {
+		by  Switch
+		why *string
+	}{{s.NativeSidecars, &discovered.NativeSidecars}, {s.RestartAllContainers, &discovered.RestartAllContainers}} {
+		switch f.by {
+		case SwitchOn:
+			*f.why = ""
+		case SwitchOff:
+			*f.why = "it is switched off in certwire's configuration"
+		case SwitchAuto:
+		}
+	}
+	return discovered
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Authorities []Authority `json:"authorities,omitempty"`
 	// Adoption bounds how workloads that admission did not see are brought in.
 	Adoption Adoption `json:"adoption"`
+	// Agent is what is injected into pods.
+	Agent Agent `json:"agent"`
 }
 
 // Environments tells what a namespace is for. The label certwire.dev/environment is always asked first.

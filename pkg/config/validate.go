@@ -26,6 +26,7 @@ func (c *Config) validate() field.ErrorList {
 	for i, a := range c.Authorities {
 		problems = append(problems, a.validate(field.NewPath("authorities").Index(i))...)
 	}
+	problems = append(problems, c.Agent.validate(field.NewPath("agent"))...)
 	return append(problems, c.Adoption.validate(field.NewPath("adoption"))...)
 }
 

@@ -43,6 +43,12 @@ type Inventory struct {
 	informersHaveSynced   atomic.Bool
 	certManagerHaveSynced atomic.Bool
 	ingressClasses        atomic.Pointer[toolscache.SharedIndexInformer]
+
+	version            Versioner
+	serverVersion      atomic.Pointer[string]
+	nodes, limitRanges atomic.Pointer[toolscache.SharedIndexInformer]
+	features           atomic.Pointer[mutate.Features]
+	featuresAwaited    atomic.Bool
 }
 
 // stores are the indexed caches of a group of kinds, set once they exist.
@@ -70,6 +76,8 @@ type Options struct {
 	Failed func(*Challenge, time.Time)
 	// Refused is called when the requests that certwire holds up have changed. It must not block. Optional.
 	Refused func()
+	// Version tells what the API server can do; without it nothing is known of that.
+	Version Versioner
 	// Retry is how long to wait before the API server is asked again for what was missing. Defaults to 2 s.
 	Retry time.Duration
 }
@@ -78,8 +86,8 @@ type Options struct {
 func New(o Options) *Inventory {
 	i := &Inventory{
 		cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry,
-		creations: newCreations(),
-		affected:  o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
+		creations: newCreations(), version: o.Version,
+		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
 	}
 	if i.affected == nil {
 		i.affected = func(WorkloadKey) {}
@@ -115,6 +123,8 @@ func (i *Inventory) Ready() error {
 		return fmt.Errorf("workloads and namespaces: %w", ErrNotSynced)
 	case !i.certManagerHaveSynced.Load() && !i.certManagerMissing.Load():
 		return fmt.Errorf("cert-manager's resources: %w", ErrNotSynced)
+	case i.version != nil && !i.featuresAwaited.Load():
+		return fmt.Errorf("the versions of API server and nodes: %w", ErrNotSynced)
 	}
 	return nil
 }
@@ -141,6 +151,9 @@ func (i *Inventory) Start(ctx context.Context) error {
 		}
 	})
 	filling.Go(func() { i.until(ctx, "IngressClasses", i.startIngressClasses) })
+	filling.Go(func() { i.until(ctx, "Nodes and LimitRanges", i.startNodes) })
+	filling.Go(func() { i.awaitFeatures(ctx) })
+	go i.followVersion(ctx)
 	filling.Wait()
 	<-ctx.Done()
 	return nil

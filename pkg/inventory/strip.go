@@ -34,6 +34,10 @@ func strip(object any) (any, error) {
 		w := newWorkload("DaemonSet", o.ObjectMeta, &o.Spec.Template)
 		w.Workload.Spec.UpdateStrategy.Type = string(o.Spec.UpdateStrategy.Type)
 		return w, nil
+	case *corev1.Node:
+		return stripNode(o), nil
+	case *corev1.LimitRange:
+		return stripLimitRange(o), nil
 	case *cmapi.Certificate:
 		return stripCertificate(o), nil
 	case *acmeapi.Order:
@@ -90,6 +94,9 @@ func newWorkload(kind string, m metav1.ObjectMeta, template *corev1.PodTemplateS
 	w.unknown = append(w.unknown, unknown...)
 	w.Workload.Spec.Template.Spec = mutate.References(&template.Spec)
 	w.secrets = w.Workload.Spec.Template.Spec.SecretNames()
+	if len(w.secrets) > 0 && w.Declares() {
+		w.Workload.Pod = stripTemplate(&template.Spec)
+	}
 	return w
 }
 

@@ -56,7 +56,15 @@ func TestAdmissionAndAdoptionAgree(t *testing.T) {
 			if !ok {
 				t.Fatalf("stripped to %T", stripped)
 			}
+			if admitted.Declares() {
+				var full mutate.Template
+				if err := json.Unmarshal(raw, &full); err != nil {
+					t.Fatal(err)
+				}
+				admitted.Pod = &full.Spec.Template.Spec
+			}
 			facts := mutate.Facts{
+				Agent:     mutate.Agent{Enabled: true, Image: "agent", User: 65532, SharesProcesses: true},
 				Namespace: "shop", NamespaceLabels: map[string]string{mutate.ReloadLabel: "auto"},
 				Certificates: func(secret string) []mutate.Certificate { return []mutate.Certificate{{Name: "c-" + secret}} },
 				Reloader:     mutate.NoReloader(),
