@@ -1,0 +1,332 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admission/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certwire/certwire/pkg/mutate"
+	"github.com/certwire/certwire/test/harness"
+)
+
+// restricted makes a namespace in which every pod has to be, and the Certificate "web" is known.
+func restricted(t *testing.T, labels ...string) string {
+	t.Helper()
+	ns := namespace(t, append(labels, "certwire.dev/reload=auto", "pod-security.kubernetes.io/enforce=restricted")...)
+	mustApply(t, ns, certificate("web", "web-tls"))
+	known(t, ns, "web-tls")
+	return ns
+}
+
+// restrictedPod is one that Pod Security takes, with a certificate and these annotations.
+func restrictedPod(annotations map[string]string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "web-", Annotations: annotations},
+		Spec: corev1.PodSpec{
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: new(true), RunAsUser: new(int64(1000)), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{{
+				Name: "web", Image: "registry.example/web:1", VolumeMounts: []corev1.VolumeMount{{Name: "tls", MountPath: "/etc/tls"}},
+				SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+			}},
+			Volumes: []corev1.Volume{{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "web-tls"}}}},
+		},
+	}
+}
+
+// createPod creates it and returns what the API server stores. Its ServiceAccount may not be there yet.
+func createPod(t *testing.T, ns string, pod *corev1.Pod) *corev1.Pod {
+	t.Helper()
+	var stored *corev1.Pod
+	eventually(t, "the pod is created", func() bool {
+		var err error
+		stored, err = cluster.Client.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{})
+		if err != nil && !strings.Contains(err.Error(), "serviceaccount") {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	return stored
+}
+
+// agentOf is the injected container; nil without one.
+func agentOf(pod *corev1.Pod) *corev1.Container {
+	for i := range pod.Spec.InitContainers {
+		if pod.Spec.InitContainers[i].Name == mutate.AgentName {
+			return &pod.Spec.InitContainers[i]
+		}
+	}
+	return nil
+}
+
+func TestAPodGetsTheAgent(t *testing.T) {
+	t.Parallel()
+	ns := restricted(t)
+	pod := createPod(t, ns, restrictedPod(map[string]string{"certwire.dev/preset": "nginx"}))
+	agent := agentOf(pod)
+	if agent == nil {
+		t.Fatalf("no agent: %+v", pod.Spec.InitContainers)
+	}
+	if agent.RestartPolicy == nil || *agent.RestartPolicy != corev1.ContainerRestartPolicyAlways || len(agent.RestartPolicyRules) != 1 {
+		t.Errorf("restart policy %v, rules %v", agent.RestartPolicy, agent.RestartPolicyRules)
+	}
+	if pod.Spec.ShareProcessNamespace == nil || !*pod.Spec.ShareProcessNamespace {
+		t.Error("processes are not shared")
+	}
+	// The API server's ServiceAccount plugin has run once more after the webhook: the application has a token, and the
+	// agent has an empty directory in its place.
+	tokens := func(c *corev1.Container) (volumes []string) {
+		for _, m := range c.VolumeMounts {
+			if m.MountPath == "/var/run/secrets/kubernetes.io/serviceaccount" {
+				volumes = append(volumes, m.Name)
+			}
+		}
+		return volumes
+	}
+	if app := tokens(&pod.Spec.Containers[0]); len(app) != 1 || !strings.HasPrefix(app[0], "kube-api-access-") {
+		t.Errorf("the application's token is in %v", app)
+	}
+	if own := tokens(agent); !slices.Equal(own, []string{"certwire-no-token"}) {
+		t.Errorf("the agent's token is in %v", own)
+	}
+	again := pod.DeepCopy()
+	again.ObjectMeta = metav1.ObjectMeta{GenerateName: "copy-", Annotations: pod.Annotations}
+	if copied := createPod(t, ns, again); len(copied.Spec.InitContainers) != 1 || len(copied.Spec.Volumes) != len(pod.Spec.Volumes) {
+		t.Errorf("a copy of an injected pod: %d init containers, %d volumes", len(copied.Spec.InitContainers), len(copied.Spec.Volumes))
+	}
+}
+
+func TestBoundsOfANamespaceDoNotKeepAPodOut(t *testing.T) {
+	t.Parallel()
+	ns := restricted(t)
+	if _, err := cluster.Client.CoreV1().LimitRanges(ns).Create(t.Context(), &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Name: "bounds"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type:                 corev1.LimitTypeContainer,
+			Min:                  corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("24Mi")},
+			Max:                  corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("80m"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+			MaxLimitRequestRatio: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1")},
+		}}},
+	}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	pod := restrictedPod(map[string]string{"certwire.dev/http": "POST :9000/reload"})
+	pod.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("60m"), corev1.ResourceMemory: resource.MustParse("64Mi")}
+	var stored *corev1.Pod
+	eventually(t, "the pod is let in with the agent", func() bool { // once the bounds are known
+		var err error
+		stored, err = cluster.Client.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}})
+		return err == nil && agentOf(stored) != nil
+	})
+	r := agentOf(stored).Resources
+	if r.Requests.Cpu().String() != "80m" || r.Limits.Cpu().String() != "80m" || r.Requests.Memory().String() != "32Mi" {
+		t.Errorf("the agent has %+v", r)
+	}
+}
+
+func TestADeploymentWhoseMethodCannotWorkIsWarnedAndAnnotated(t *testing.T) {
+	t.Parallel()
+	ns := restricted(t)
+	template := func(annotations string) string {
+		return `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+      annotations: ` + annotations + `
+    spec:
+      containers:
+      - name: web
+        image: registry.example/web:1
+        volumeMounts: [{name: tls, mountPath: /etc/tls}]
+      volumes: [{name: tls, secret: {secretName: web-tls}}]
+`
+	}
+	out := mustApply(t, ns, template(`{certwire.dev/method: signal, certwire.dev/signal: HUP, certwire.dev/process: web}`))
+	contains(t, out, "Warning: method signal cannot be used: the container's user is not known", "Reloader is used instead")
+	if got := get(t, ns, "web").Annotations[reloadKey]; got != "web-tls" {
+		t.Errorf("annotated with %q", got)
+	}
+	out = mustApply(t, ns, template(`{certwire.dev/method: telepathy}`))
+	contains(t, out, `certwire.dev/method="telepathy"`, "self, http, socket, signal, restart,", "rollout")
+	if got := get(t, ns, "web").Annotations[reloadKey]; got != "web-tls" {
+		t.Errorf("annotated with %q", got)
+	}
+	out = mustApply(t, ns, template(`{certwire.dev/http: "POST :9000/reload"}`))
+	containsNot(t, out, "Reloader is used instead")
+	if a := get(t, ns, "web").Annotations; a[reloadKey] != "" || a[statusKey] != "" {
+		t.Errorf("the agent has taken over, and there is %v", a)
+	}
+}
+
+// stripper is what a webhook does that was built before native sidecars: it reads a Pod into types without the field, and
+// writes it back.
+func stripper(w http.ResponseWriter, r *http.Request) {
+	var review admissionv1.AdmissionReview
+	raw, err := io.ReadAll(r.Body)
+	if err != nil || json.Unmarshal(raw, &review) != nil {
+		http.Error(w, "no review", http.StatusBadRequest)
+		return
+	}
+	var pod corev1.Pod
+	answer := &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true}
+	if json.Unmarshal(review.Request.Object.Raw, &pod) == nil {
+		var ops []map[string]any
+		for i, c := range pod.Spec.InitContainers {
+			at := "/spec/initContainers/" + string(rune('0'+i))
+			if c.RestartPolicy != nil {
+				ops = append(ops, map[string]any{"op": "remove", "path": at + "/restartPolicy"})
+			}
+			if c.RestartPolicyRules != nil {
+				ops = append(ops, map[string]any{"op": "remove", "path": at + "/restartPolicyRules"})
+			}
+		}
+		if len(ops) > 0 {
+			answer.Patch, _ = json.Marshal(ops)
+			answer.PatchType = new(admissionv1.PatchTypeJSONPatch)
+		}
+	}
+	review.Request, review.Response = nil, answer
+	_ = json.NewEncoder(w).Encode(review)
+}
+
+func TestWhatAnotherWebhookStripsIsPutBack(t *testing.T) {
+	t.Parallel()
+	if harness.Host() != "localhost" {
+		t.Skip("the API server of KUBECONFIG cannot reach this process")
+	}
+	ns := restricted(t, "stripped=yes")
+	server := httptest.NewUnstartedServer(http.HandlerFunc(stripper))
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	client := cluster.Client.AdmissionregistrationV1().MutatingWebhookConfigurations()
+	_, err := client.Create(t.Context(), &admissionregistrationv1.MutatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: "zz-stripper"}, // they are called in the order of their names
+		Webhooks: []admissionregistrationv1.MutatingWebhook{{
+			Name: "stripper.example.com", AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone),
+			FailurePolicy:     new(admissionregistrationv1.Fail),
+			ClientConfig:      admissionregistrationv1.WebhookClientConfig{URL: new(server.URL + "/strip"), CABundle: ca},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"stripped": "yes"}},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+				Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+			}},
+		}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Delete(context.Background(), "zz-stripper", metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	// A pod with a sidecar of its own tells that the stripper is called.
+	own := restrictedPod(map[string]string{"certwire.dev/preset": "nginx"})
+	sidecar := own.Spec.Containers[0].DeepCopy()
+	sidecar.Name, sidecar.RestartPolicy = "proxy", new(corev1.ContainerRestartPolicyAlways)
+	own.Spec.InitContainers = []corev1.Container{*sidecar}
+	var stored *corev1.Pod
+	eventually(t, "the other webhook is called", func() bool {
+		stored = createPod(t, ns, own)
+		return stored.Spec.InitContainers[0].RestartPolicy == nil
+	})
+	agent := agentOf(stored)
+	if agent == nil || agent.RestartPolicy == nil || len(agent.RestartPolicyRules) != 1 {
+		t.Errorf("the agent is %+v", agent)
+	}
+}
+
+// TestGoldenPods sends every golden Pod through the real API server: whatever it is, it is let in, and what is stored has
+// the agent of the golden file.
+func TestGoldenPods(t *testing.T) {
+	t.Parallel()
+	cases, err := filepath.Glob("../../pkg/mutate/testdata/pod/*/in.yaml")
+	if err != nil || len(cases) < 20 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	namespaces := map[string]string{}
+	for _, path := range cases {
+		dir := filepath.Dir(path)
+		facts := `{"namespaceLabels": {"certwire.dev/reload": "auto"}, "certificates": {"web-tls": [{"name": "web"}]}}`
+		if text, err := os.ReadFile(filepath.Join(dir, "facts.yaml")); err == nil {
+			facts = string(text)
+		}
+		if slices.ContainsFunc([]string{"agent:", "features:", "limits:", "owner:"}, func(s string) bool { return strings.Contains(facts, s) }) ||
+			strings.Contains(dir, "mirror") {
+			continue // needs other surroundings, or a kubelet
+		}
+		if namespaces[facts] == "" {
+			namespaces[facts] = surroundings(t, facts)
+		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			want := podOf(t, filepath.Join(dir, "want.yaml"))
+			diff := ""
+			defer func() {
+				if t.Failed() {
+					t.Log(diff)
+				}
+			}()
+			eventually(t, "the API server stores what the golden file wants", func() bool {
+				in := podOf(t, path)
+				in.Namespace = namespaces[facts]
+				got, err := cluster.Client.CoreV1().Pods(in.Namespace).Create(t.Context(), in, metav1.CreateOptions{DryRun: []string{"All"}, FieldValidation: "Strict"})
+				if err != nil {
+					if strings.Contains(err.Error(), "serviceaccount") {
+						return false
+					}
+					t.Fatal(err)
+				}
+				diff = cmp.Diff(bare(want), bare(got))
+				return diff == ""
+			})
+		})
+	}
+}
+
+func podOf(t *testing.T, path string) *corev1.Pod {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{}
+	if err := yaml.Unmarshal(raw, pod); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// bare is the agent without what differs between configurations.
+func bare(pod *corev1.Pod) *corev1.Container {
+	agent := agentOf(pod).DeepCopy()
+	if agent == nil || agent.RestartPolicy == nil { // a container of somebody else's may have the name
+		return nil
+	}
+	agent.Image, agent.Env, agent.ImagePullPolicy = "", nil, ""
+	return agent
+}
