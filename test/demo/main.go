@@ -26,16 +26,16 @@ func main() {
 func run(ctx context.Context) error {
 	// Ctrl-C ends the waiting; what was started is then stopped in order, so it does not hear of it.
 	background := context.WithoutCancel(ctx)
-	cluster, err := harness.Start(background, os.Stderr)
-	if err != nil {
-		return err
-	}
-	defer cluster.Stop()
 	folder, err := os.MkdirTemp("", "certwire-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder: %w", err)
 	}
 	defer os.RemoveAll(folder)
+	cluster, node, err := start(background, os.Stderr, folder)
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
 	log, err := os.Create(filepath.Join(folder, "certwire.log"))
 	if err != nil {
 		return fmt.Errorf("making the log: %w", err)
@@ -49,7 +49,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	certManager, err := perform(ctx, cluster, certwire, os.Stderr, os.Stdout)
+	certManager, err := perform(ctx, cluster, certwire, node, os.Stderr, os.Stdout)
 	defer certManager.Stop()
 	if err != nil {
 		return err
@@ -61,7 +61,8 @@ func run(ctx context.Context) error {
 }
 
 // perform plays everything. On a cluster that is not ours, the part with a CA is left out: it may have a cert-manager.
-func perform(ctx context.Context, c *harness.Cluster, certwire *harness.Certwire, progress, out io.Writer) (*harness.CertManager, error) {
+// Where there is no node, the part with pods is.
+func perform(ctx context.Context, c *harness.Cluster, certwire *harness.Certwire, node bool, progress, out io.Writer) (*harness.CertManager, error) {
 	if err := play(ctx, c, out, story); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,10 @@ func perform(ctx context.Context, c *harness.Cluster, certwire *harness.Certwire
 	if err := withCA(ctx, c, certwire, certManager); err != nil {
 		return certManager, err
 	}
-	return certManager, play(ctx, c, out, budgets)
+	if err := play(ctx, c, out, budgets); err != nil || !node {
+		return certManager, err
+	}
+	return certManager, play(ctx, c, out, inPods)
 }
 
 // authority is what certwire is told of the ACME server.
