@@ -184,7 +184,7 @@ func (s *server) watch() error {
 	s.inventory = inventory.New(inventory.Options{
 		Cache: s.manager.GetCache(), ConfigMaps: configMaps, Live: s.manager.GetAPIReader(),
 		Log: s.log.WithName("inventory"), Affected: s.adopter.Add,
-		Version: s.client.Discovery(), Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
+		Version: s.client.Discovery(), Trial: s.client.CoreV1().Pods(s.options.namespace), Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
 	})
 	s.adopter.Cluster = s.inventory
 	tasks := []func(context.Context){s.adopter.Run, s.ledger.Maintain, s.resumer.Run}

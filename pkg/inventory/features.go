@@ -33,12 +33,13 @@ const featuresPatience = 20 * time.Second
 func (i *Inventory) Features() (mutate.Features, bool) {
 	server := i.serverVersion.Load()
 	nodes := i.nodes.Load()
-	if server == nil || nodes == nil || !(*nodes).HasSynced() {
+	if server == nil || i.tried.Load() == nil || nodes == nil || !(*nodes).HasSynced() {
 		return mutate.Features{}, false
 	}
+	tried := i.tried.Load()
 	return mutate.Features{
-		NativeSidecars:       tooOld(*server, *nodes, "native sidecars need", nativeSidecarsSince),
-		RestartAllContainers: tooOld(*server, *nodes, "restarting all containers needs", restartAllContainersSince),
+		NativeSidecars:       cmp.Or(tooOld(*server, *nodes, "native sidecars need", nativeSidecarsSince), tried.NativeSidecars),
+		RestartAllContainers: cmp.Or(tooOld(*server, *nodes, "restarting all containers needs", restartAllContainersSince), tried.RestartAllContainers),
 	}, true
 }
 
@@ -58,7 +59,7 @@ func (i *Inventory) awaitFeatures(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-patience.C:
-			i.log.Info("Not known what the nodes can do: no agent is injected until it is. Is listing nodes allowed?")
+			i.log.Info("Not known what API server and nodes can do: no agent is injected until it is. Is listing nodes allowed?")
 			i.featuresAwaited.Store(true)
 		case <-tick.C:
 		}
@@ -134,19 +135,19 @@ type Versioner interface {
 	ServerVersion() (*version.Info, error)
 }
 
-// followVersion asks for the version until the context ends.
-func (i *Inventory) followVersion(ctx context.Context) {
+// followServer asks what the API server can do until the context ends.
+func (i *Inventory) followServer(ctx context.Context) {
 	if i.version == nil {
 		return
 	}
-	wait := i.retry
+	wait, last := i.retry, ""
 	for {
-		if v, err := i.version.ServerVersion(); err == nil {
-			i.serverVersion.Store(&v.GitVersion)
+		if err := i.askServer(ctx); err == nil {
+			wait, last = versionEvery, ""
 			i.replan()
-			wait = versionEvery
-		} else if i.serverVersion.Load() == nil {
-			i.log.V(1).Info("The API server does not tell its version, trying again", "reason", err.Error())
+		} else if err.Error() != last && ctx.Err() == nil {
+			last = err.Error()
+			i.log.Info("Not known what the API server can do, trying again", "reason", last)
 		}
 		select {
 		case <-ctx.Done():
@@ -154,6 +155,24 @@ func (i *Inventory) followVersion(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// askServer asks for the version, and what it makes of a pod with the agent. Where nobody may try that, nothing is
+// injected: a version does not tell which features are switched off, and a pod is at stake.
+func (i *Inventory) askServer(ctx context.Context) error {
+	v, err := i.version.ServerVersion()
+	if err != nil {
+		return fmt.Errorf("asking for the version: %w", err)
+	}
+	tried := mutate.Features{}
+	if i.trial != nil {
+		if tried, err = try(ctx, i.trial); err != nil {
+			return err
+		}
+	}
+	i.serverVersion.Store(&v.GitVersion)
+	i.tried.Store(&tried)
+	return nil
 }
 
 // startNodes begins to watch nodes and LimitRanges. Nothing waits for them but the agent's injection.

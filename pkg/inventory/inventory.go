@@ -45,7 +45,9 @@ type Inventory struct {
 	ingressClasses        atomic.Pointer[toolscache.SharedIndexInformer]
 
 	version            Versioner
+	trial              Trial
 	serverVersion      atomic.Pointer[string]
+	tried              atomic.Pointer[mutate.Features]
 	nodes, limitRanges atomic.Pointer[toolscache.SharedIndexInformer]
 	features           atomic.Pointer[mutate.Features]
 	featuresAwaited    atomic.Bool
@@ -78,6 +80,8 @@ type Options struct {
 	Refused func()
 	// Version tells what the API server can do; without it nothing is known of that.
 	Version Versioner
+	// Trial creates Pods as a dry run in certwire's own namespace; without it the version has to do.
+	Trial Trial
 	// Retry is how long to wait before the API server is asked again for what was missing. Defaults to 2 s.
 	Retry time.Duration
 }
@@ -86,7 +90,7 @@ type Options struct {
 func New(o Options) *Inventory {
 	i := &Inventory{
 		cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry,
-		creations: newCreations(), version: o.Version,
+		creations: newCreations(), version: o.Version, trial: o.Trial,
 		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
 	}
 	if i.affected == nil {
@@ -153,7 +157,7 @@ func (i *Inventory) Start(ctx context.Context) error {
 	filling.Go(func() { i.until(ctx, "IngressClasses", i.startIngressClasses) })
 	filling.Go(func() { i.until(ctx, "Nodes and LimitRanges", i.startNodes) })
 	filling.Go(func() { i.awaitFeatures(ctx) })
-	go i.followVersion(ctx)
+	go i.followServer(ctx)
 	filling.Wait()
 	<-ctx.Done()
 	return nil

@@ -20,6 +20,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certwire/certwire/pkg/mutate"
@@ -258,6 +260,81 @@ func TestWhatAnotherWebhookStripsIsPutBack(t *testing.T) {
 	agent := agentOf(stored)
 	if agent == nil || agent.RestartPolicy == nil || len(agent.RestartPolicyRules) != 1 {
 		t.Errorf("the agent is %+v", agent)
+	}
+}
+
+func TestAStolenTokenRunsNoPod(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := cluster.ServiceAccountKubeconfig(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := restrictedPod(nil)
+	eventually(t, "a dry run is let through, and nothing else is", func() bool {
+		_, err := stolen.CoreV1().Pods(harness.Namespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}})
+		if err != nil {
+			return false // the namespace's ServiceAccount is not there yet
+		}
+		_, err = stolen.CoreV1().Pods(harness.Namespace).Create(t.Context(), pod, metav1.CreateOptions{})
+		return err != nil && strings.Contains(err.Error(), "certwire never creates Pods")
+	})
+	if _, err := stolen.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}}); err == nil {
+		t.Error("elsewhere, even a dry run is more than is needed")
+	}
+}
+
+// TestAFeatureThatIsSwitchedOff runs against an API server that refuses a pod which restarts all of its containers. Its
+// version does not tell.
+func TestAFeatureThatIsSwitchedOff(t *testing.T) {
+	if os.Getenv("KUBECONFIG") != "" {
+		t.Skip("needs an API server of its own")
+	}
+	old, err := harness.Start(t.Context(), t.Output(), "--apiserver-arg=--feature-gates=RestartAllContainersOnContainerExits=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Stop()
+	installed, err := harness.Deploy(t.Context(), old, t.Output(), 1, "--shutdown-delay=0s", "--ca-publish-delay=1s")
+	if installed != nil {
+		defer installed.Stop()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const namespaceAndCertificate = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {certwire.dev/reload: auto}}
+---
+`
+	if out, err := old.Kubectl(t.Context(), namespaceAndCertificate+strings.Replace(certificate("web", "web-tls"), "metadata: {", "metadata: {namespace: shop, ", 1), "apply", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	create := func(annotations map[string]string) (*corev1.Pod, error) {
+		return old.Client.CoreV1().Pods("shop").Create(t.Context(), restrictedPod(annotations), metav1.CreateOptions{DryRun: []string{"All"}})
+	}
+	eventually(t, "the agent is there, and does what it can", func() bool {
+		pod, err := create(map[string]string{"certwire.dev/preset": "nginx"})
+		if err != nil {
+			if !strings.Contains(err.Error(), "serviceaccount") {
+				t.Fatal(err)
+			}
+			return false
+		}
+		agent := agentOf(pod)
+		return agent != nil && agent.RestartPolicy != nil && len(agent.RestartPolicyRules) == 0 && strings.Contains(agent.Env[0].Value, `"method":"signal"`)
+	})
+	pod, err := create(map[string]string{"certwire.dev/method": "restart"})
+	if err != nil || agentOf(pod) != nil {
+		t.Errorf("a pod that could only be restarted: %v", err)
 	}
 }
 
