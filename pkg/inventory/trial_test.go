@@ -43,10 +43,12 @@ func TestAnAPIServerIsTried(t *testing.T) {
 			}
 			return nil
 		}, "", "RestartAllContainersOnContainerExits", false},
-		"it refuses sidecars":     {func(*corev1.Container) error { return invalid }, "does not take native sidecars", "RestartAllContainersOnContainerExits", false},
-		"it does not let us try":  {func(*corev1.Container) error { return apierrors.NewForbidden(schema.GroupResource{}, "x", nil) }, "", "", true},
-		"it is not there":         {func(*corev1.Container) error { return errors.New("connection refused") }, "", "", true},
-		"it is away in the midst": {func(c *corev1.Container) error { return map[bool]error{true: errors.New("timeout")}[len(c.RestartPolicyRules) > 0] }, "", "", true},
+		"it refuses sidecars":    {func(*corev1.Container) error { return invalid }, "does not take native sidecars", "RestartAllContainersOnContainerExits", false},
+		"it does not let us try": {func(*corev1.Container) error { return apierrors.NewForbidden(schema.GroupResource{}, "x", nil) }, "", "", true},
+		"it is not there":        {func(*corev1.Container) error { return errors.New("connection refused") }, "", "", true},
+		"it is away in the midst": {func(c *corev1.Container) error {
+			return map[bool]error{true: errors.New("timeout")}[len(c.RestartPolicyRules) > 0]
+		}, "", "", true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
