@@ -98,8 +98,9 @@ $(GEN): tools/gen/go.mod tools/gen/go.sum
 	@cd tools/gen && go build -o ../../$(GEN) sigs.k8s.io/controller-tools/cmd/controller-gen
 
 .PHONY: bench
-bench: control-plane ## measure latency, memory, the budgets and the cost of one review; prints tables (about 30 minutes)
+bench: control-plane ## measure latency, memory, the budgets, the agent and the cost of one review; prints tables (about 40 minutes)
 	go test ./pkg/acme ./pkg/ledger ./pkg/admission -run '^$$' -bench . -benchmem
+	go run ./test/bench --agent --full
 	go run ./test/bench --meter --full
 	go run ./test/bench --full
 
