@@ -157,8 +157,9 @@ func (s *sidecars) renewals(ctx context.Context) error {
 		s.say(row, c.program, c.settings, fmt.Sprint(len(r.served)), median(r.call), median(r.served), longest(r.served), median(r.proven),
 			calls, fmt.Sprintf("%.1f", r.peak), verdict)
 	}
-	s.say("\nself is a server that looks at its files every %s; for restart, served is the agent's exit with code %d, and proven is"+
-		"\nfrom there: the agent's start after that and its look at the wire.", selfEvery, reload.RestartExitCode)
+	s.say("\nself is a server that looks at its files every %s; signal looks through all processes, here those of the whole machine;"+
+		"\nfor restart, served is the agent's exit with code %d, and proven is from there: the agent's start after that and its look"+
+		"\nat the wire.", selfEvery, reload.RestartExitCode)
 	return nil
 }
 
