@@ -95,7 +95,8 @@ func Presets() []Preset {
 			Needs: "in place it reloads only when its dynamic configuration changes, which the agent does not write",
 		},
 		// SIGHUP makes the listener read tls_cert_file and tls_key_file anew, at the paths known from the start.
-		// https://developer.hashicorp.com/vault/docs/configuration/listener/tcp#tls_cert_file
+		// https://developer.hashicorp.com/vault/docs/configuration/listener/tcp#tls_cert_file, and vault 1.21.4 itself: on the
+		// signal command/server.go runs the listeners' reload functions, which are those of internalshared/listenerutil.
 		{
 			Name: "vault", Methods: []Method{SignalMethod}, Signal: HUP, Process: "vault", Verify: ports(8200),
 			Needs: "a shared process namespace; there is no fallback to restart, since a vault may come back sealed",
