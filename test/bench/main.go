@@ -18,6 +18,13 @@ import (
 )
 
 func main() {
+	if dir := os.Getenv(servesVariable); dir != "" {
+		if err := serveUntilStdinCloses(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "bench server:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -38,6 +45,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 		return fmt.Errorf("making a folder: %w", err)
 	}
 	defer os.RemoveAll(folder)
+	if o.agent {
+		b := &bench{options: o, out: out, progress: progress, folder: folder, started: time.Now()}
+		return b.agent(ctx)
+	}
 	log, err := os.Create(filepath.Join(folder, "replicas.log"))
 	if err != nil {
 		return fmt.Errorf("making a log: %w", err)

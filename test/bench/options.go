@@ -25,6 +25,10 @@ type options struct {
 	// meter measures the budgets instead; sustain is how long writes are kept up, patience how long storing is waited for.
 	meter             bool
 	sustain, patience time.Duration
+	// agent measures the sidecar instead: renewals is how often each takes one up, rest how long they idle.
+	agent    bool
+	renewals int
+	rest     time.Duration
 	// starts is how often a fresh replica is started; the last one's memory counts.
 	starts int
 }
@@ -38,6 +42,7 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	f.BoolVar(&quick, "quick", false, "few samples, up to 1,000 Certificates, no memory unless --memory is given: about two minutes")
 	f.BoolVar(&o.full, "full", false, "memory with 10,000 Certificates and 50,000 workloads, too; creating them takes minutes")
 	f.BoolVar(&o.meter, "meter", false, "measure the budgets instead: their size, their writes, a cold start; about three minutes, eight with --full")
+	f.BoolVar(&o.agent, "agent", false, "measure the agent instead, beside a peer: about three minutes, one with --quick, eight with --full")
 	f.BoolVar(&o.memory, "memory", false, "measure memory (the default without --quick)")
 	f.BoolVar(&noMemory, "no-memory", false, "measure latency alone")
 	f.IntVar(&o.sequential, "samples", 300, "samples for each contender and object, one request at a time; 0 for none")
@@ -67,6 +72,13 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	o.sustain, o.patience = 5*time.Second, 45*time.Second
 	if o.full {
 		o.sustain, o.patience = 10*time.Second, 4*time.Minute
+	}
+	o.renewals, o.rest = 20, 30*time.Second
+	switch {
+	case o.full:
+		o.renewals, o.rest = 50, 90*time.Second
+	case quick:
+		o.renewals, o.rest = 5, 10*time.Second
 	}
 	o.memory = (o.memory || !quick || o.full) && !noMemory
 	for text := range strings.SplitSeq(steps, ",") {

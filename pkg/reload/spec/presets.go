@@ -39,7 +39,8 @@ func Presets() []Preset {
 		},
 		// ALTER INSTANCE RELOAD TLS needs a connection with a user who may (CONNECTION_ADMIN); SIGHUP flushes tables and
 		// logs, but does not read certificates. https://dev.mysql.com/doc/refman/8.4/en/alter-instance.html
-		// MariaDB has FLUSH SSL, which needs RELOAD. https://mariadb.com/kb/en/flush/
+		// MariaDB has FLUSH SSL, which needs RELOAD, and does nothing for certificates at SIGHUP either (tried with 10.11).
+		// https://mariadb.com/kb/en/flush/
 		{
 			Name: "mariadb", Methods: []Method{Restart}, Verify: starting(3306, "mysql"),
 			Needs: "in place, FLUSH SSL needs an SQL connection, which the agent does not have",
@@ -76,7 +77,7 @@ func Presets() []Preset {
 		// https://prometheus.io/docs/prometheus/latest/configuration/https/
 		{Name: "prometheus", Methods: []Method{Self}, Verify: ports(9090)},
 		// Erlang reads PEM files anew when its cache drops them, which it looks after every two minutes by default
-		// (ssl_pem_cache_clean, https://www.erlang.org/doc/apps/ssl/ssl_app.html).
+		// (ssl_pem_cache_clean, https://www.erlang.org/doc/apps/ssl/ssl_app.html); with RabbitMQ 3.10 it took up to 1m59s.
 		// https://www.rabbitmq.com/docs/ssl#rotation
 		{Name: "rabbitmq", Methods: []Method{Self, Restart}, Verify: ports(5671), Patience: 5 * time.Minute},
 		// CONFIG SET with the path that is set already loads the file again (6.2 and later); it needs the server's
@@ -87,13 +88,15 @@ func Presets() []Preset {
 			Needs: "in place: certwire.dev/socket with CONFIG SET tls-cert-file FILE tls-key-file FILE, and AUTH {file:PATH} where it has a password",
 		},
 		// The file provider watches its own files but not the certificates that they name.
-		// https://github.com/traefik/traefik/issues/5495
+		// https://github.com/traefik/traefik/issues/5495, and a change that would, not merged by July 2026:
+		// https://github.com/traefik/traefik/pull/13463
 		{
 			Name: "traefik", Methods: []Method{Restart}, Verify: ports(443),
 			Needs: "in place it reloads only when its dynamic configuration changes, which the agent does not write",
 		},
 		// SIGHUP makes the listener read tls_cert_file and tls_key_file anew, at the paths known from the start.
-		// https://developer.hashicorp.com/vault/docs/configuration/listener/tcp#tls_cert_file
+		// https://developer.hashicorp.com/vault/docs/configuration/listener/tcp#tls_cert_file, and vault 1.21.4 itself: on the
+		// signal command/server.go runs the listeners' reload functions, which are those of internalshared/listenerutil.
 		{
 			Name: "vault", Methods: []Method{SignalMethod}, Signal: HUP, Process: "vault", Verify: ports(8200),
 			Needs: "a shared process namespace; there is no fallback to restart, since a vault may come back sealed",
