@@ -1,8 +1,12 @@
 package admission
 
 import (
+	"bytes"
 	"context"
 	"errors"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
@@ -64,6 +68,7 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 		return Response{}, at(StageLookup, err)
 	}
 	features, err := h.template(body, &r.Object)
+	kept := err == nil && r.Operation == "UPDATE" && r.Object.Declares() && sameTemplate(body)
 	if err != nil {
 		return Response{}, err
 	}
@@ -71,6 +76,7 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 	return h.answer(r, mutate.NewPlan(&r.Object, mutate.Facts{
 		Agent:           settings.Agent,
 		Features:        settings.Features(features),
+		Kept:            kept,
 		Namespace:       r.Namespace,
 		NamespaceLabels: labels,
 		Certificates:    func(secret string) []mutate.Certificate { return h.Workloads.Certificates(r.Namespace, secret) },
@@ -95,6 +101,27 @@ func (h *Reload) template(body []byte, w *mutate.Workload) (mutate.Features, err
 	}
 	w.Pod = &full.Object.Spec.Template.Spec
 	return features, nil
+}
+
+// templates are the pod templates of both objects of an update.
+type templates struct {
+	Spec struct {
+		Template jsontext.Value `json:"template"`
+	} `json:"spec"`
+}
+
+// sameTemplate reports whether an update leaves the pod template alone: then no pod is made anew. Both come from the same
+// server's encoder, so that the same template is the same bytes; were they not, the pods would be taken for new ones.
+func sameTemplate(body []byte) bool {
+	r, err := decode[templates](body)
+	if err != nil {
+		return false
+	}
+	var old templates
+	if json.Unmarshal(r.OldObject, &old) != nil {
+		return false
+	}
+	return len(old.Spec.Template) > 0 && bytes.Equal(old.Spec.Template, r.Object.Spec.Template)
 }
 
 var errNoFeatures = errors.New("it is not known yet what the nodes can do")

@@ -181,6 +181,7 @@ func (w *worker) reconcile(ctx context.Context, key inventory.WorkloadKey) (Outc
 		Agent:           settings.Agent,
 		Features:        settings.Features(features),
 		Version:         w.Version,
+		Kept:            true, // adoption rolls nothing out
 	})
 	changes := plan.Changes(&workload.Workload)
 	if len(changes) == 0 {

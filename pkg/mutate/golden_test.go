@@ -38,6 +38,7 @@ type goldenFacts struct {
 	}
 	Features Features
 	Owner    string
+	Kept     bool
 	Limits   []corev1.LimitRangeItem
 }
 
@@ -250,7 +251,7 @@ func readFacts(t *testing.T, path string) Facts {
 				Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
 			},
 		},
-		Features: g.Features, Owner: g.Owner, Limits: g.Limits,
+		Features: g.Features, Owner: g.Owner, Kept: g.Kept, Limits: g.Limits,
 	}
 }
 

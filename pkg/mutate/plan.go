@@ -62,6 +62,9 @@ type Facts struct {
 	Features Features
 	// Owner is the value of [ReloadLabel] on the workload that a Pod belongs to; it is not asked for a workload.
 	Owner string
+	// Kept says that the workload's pods stay as they are: nothing rolls out because of what the plan is made for. Pods get the
+	// agent when they are made anew, and until then Reloader is needed.
+	Kept bool
 	// Limits are the bounds that the namespace's LimitRanges set.
 	Limits []corev1.LimitRangeItem
 	// Version is certwire's own, for the status annotation.
@@ -101,6 +104,7 @@ type planner struct {
 	own    map[string]string // the workload's annotations without ours
 	ours   []string          // items that shall stand in the reload annotation
 	why    []string
+	agent  Status // what is said where the pods have the agent
 }
 
 func newPlanner(w *Workload, f Facts) *planner {
@@ -212,7 +216,15 @@ func (p *planner) ownMethod(mode Mode) bool {
 	case watches:
 		p.plan.Method, p.plan.Reason = MethodSelf, ReasonSelf
 	case acts:
+		if p.facts.Kept && p.status.Method != MethodSidecar {
+			p.warn("the pods get the agent when they are made anew; until then Reloader is used")
+			return false
+		}
 		p.plan.Method, p.plan.Reason = MethodSidecar, ReasonSidecar
+		p.agent = Status{Version: p.facts.Version, Method: MethodSidecar, Why: "the pods have the agent; " + c.why()}
+		if p.facts.Kept {
+			p.agent = p.status
+		}
 		p.twice(c)
 	case unfit:
 		return false
@@ -236,7 +248,7 @@ func (p *planner) settle() {
 	if p.plan.Reason == ReasonDeleting {
 		return // as it is
 	}
-	want := Status{}
+	want := p.agent
 	if len(p.ours) > 0 {
 		want = Status{
 			Version: p.facts.Version,
@@ -259,7 +271,7 @@ func (p *planner) settle() {
 		}
 	}
 	switch {
-	case len(p.ours) == 0:
+	case want.Method == MethodNone:
 		p.plan.annotations[StatusKey] = nil
 	case !p.status.same(want):
 		value := want.String()

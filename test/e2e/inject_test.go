@@ -178,8 +178,30 @@ spec:
 	}
 	out = mustApply(t, ns, template(`{certwire.dev/http: "POST :9000/reload"}`))
 	containsNot(t, out, "Reloader is used instead")
-	if a := get(t, ns, "web").Annotations; a[reloadKey] != "" || a[statusKey] != "" {
+	if a := get(t, ns, "web").Annotations; a[reloadKey] != "" || !strings.Contains(a[statusKey], `"method":"sidecar"`) {
 		t.Errorf("the agent has taken over, and there is %v", a)
+	}
+}
+
+// TestPodsThatAreThereKeepReloader: a workload that asks for the agent, in a namespace that opts in only afterwards, has pods
+// without it until they are made anew.
+func TestPodsThatAreThereKeepReloader(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	mustApply(t, ns, certificate("web", "web-tls"))
+	d := deployment("web", "web-tls")
+	d.Spec.Template.Annotations = map[string]string{"certwire.dev/http": "POST :9000/reload"}
+	d.Spec.Template.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: d.Spec.Template.Spec.Volumes[0].Name, MountPath: "/etc/tls"}}
+	create(t, ns, d)
+	kubectl(t, "label", "namespace", ns, "certwire.dev/reload=auto")
+	eventually(t, "Reloader's annotation", func() bool { return get(t, ns, "web").Annotations[reloadKey] == "web-tls" })
+	kubectl(t, "label", "deployment", "web", "-n", ns, "unrelated=yes")
+	if a := get(t, ns, "web").Annotations; a[reloadKey] != "web-tls" {
+		t.Errorf("a label alone makes no pod anew, and there is %v", a)
+	}
+	kubectl(t, "rollout", "restart", "deployment/web", "-n", ns)
+	if a := get(t, ns, "web").Annotations; a[reloadKey] != "" || !strings.Contains(a[statusKey], `"method":"sidecar"`) {
+		t.Errorf("the pods are made anew, and there is %v", a)
 	}
 }
 
