@@ -107,7 +107,11 @@ func (c *choice) read(s situation, w *warner) bool {
 // keep keeps the methods that can work.
 func (c *choice) keep(asked []spec.Method, s situation, w *warner) {
 	for _, m := range asked {
-		if why := c.refuses(m, s.facts); why != "" {
+		why := c.refuses(m, s.facts)
+		if why == "" {
+			why = c.share(m)
+		}
+		if why != "" {
 			w.say("method %s cannot be used: %s", m, why)
 			continue
 		}
@@ -142,21 +146,46 @@ func (c *choice) look(s situation) {
 
 // settle finds what the methods that are left need of the pod.
 func (c *choice) settle() {
-	for _, m := range c.methods {
-		switch m {
-		case spec.SignalMethod:
-			c.shares = !isTrue(c.consumer.spec.ShareProcessNamespace)
-			if uid, _ := c.consumer.user(); uid == 0 {
-				c.user = 0 // signals reach only the same user's processes (kill(2))
-			}
-		case spec.SocketMethod, spec.HTTPMethod:
-			for _, file := range c.files(m) {
-				if mount, ok := c.consumer.holding(file); ok && !slices.ContainsFunc(c.mounts, func(o corev1.VolumeMount) bool { return o.MountPath == mount.MountPath }) {
-					c.mounts = append(c.mounts, mount)
-				}
-			}
+	if slices.Contains(c.methods, spec.SignalMethod) {
+		c.shares = !isTrue(c.consumer.spec.ShareProcessNamespace)
+		if uid, _ := c.consumer.user(); uid == 0 {
+			c.user = 0 // signals reach only the same user's processes (kill(2))
 		}
 	}
+}
+
+// share finds the mounts that hold what a method's parameters name, or says why the agent cannot have them. A container
+// does not start with two mounts at one place (the API server refuses it), nor with one inside of another that is read-only:
+// the runtime could not make its folder. It would keep the whole pod from starting.
+func (c *choice) share(m spec.Method) string {
+	mounts := c.mounts
+	for _, file := range c.files(m) {
+		if within(file, tokenFolder) {
+			return file + " is the API's, and the agent is given no token"
+		}
+		mount, ok := c.consumer.holding(file)
+		if !ok {
+			return file + " is in no volume of the container, so the agent cannot share it"
+		}
+		for _, own := range []string{program, agentFolder, tokenFolder} {
+			if within(mount.MountPath, own) || within(own, mount.MountPath) {
+				return "the volume at " + mount.MountPath + " is where the agent has something itself; mount one elsewhere"
+			}
+		}
+		known := false
+		for _, o := range mounts {
+			same := place(o.MountPath) == place(mount.MountPath)
+			known = known || same
+			if !same && (within(mount.MountPath, o.MountPath) || within(o.MountPath, mount.MountPath)) {
+				return "the volumes at " + o.MountPath + " and " + mount.MountPath + " lie in one another"
+			}
+		}
+		if !known {
+			mounts = append(slices.Clip(mounts), mount)
+		}
+	}
+	c.mounts = mounts
+	return ""
 }
 
 // unfit says why the agent cannot be in the pod whatever its method.
@@ -180,12 +209,6 @@ func (c *choice) refuses(m spec.Method, f *Facts) string {
 	switch m {
 	case spec.SignalMethod:
 		return c.refusesSignal()
-	case spec.SocketMethod, spec.HTTPMethod:
-		for _, file := range c.files(m) {
-			if _, ok := c.consumer.holding(file); !ok {
-				return fmt.Sprintf("%s is in no volume of the container, so the agent cannot share it", file)
-			}
-		}
 	case spec.Restart:
 		return f.Features.RestartAllContainers
 	}

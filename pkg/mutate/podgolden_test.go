@@ -2,10 +2,14 @@ package mutate
 
 import (
 	"encoding/json"
+	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certwire/certwire/pkg/reload/spec"
 )
@@ -34,6 +38,7 @@ func TestGoldenPods(t *testing.T) {
 				}
 			}
 			readByTheAgent(t, out)
+			admissible(t, out)
 			sown := sowPod(t, in)
 			grown, _ := planPod(t, sown, facts)
 			if diff := gocmp.Diff(withoutAgent(t, sown), withoutAgent(t, grown)); diff != "" {
@@ -70,6 +75,39 @@ func readByTheAgent(t *testing.T, object []byte) {
 			}
 			if _, err := spec.ParseConfig([]byte(expand(e.Value))); err != nil {
 				t.Errorf("the agent would not read %s: %v", e.Value, err)
+			}
+		}
+	}
+}
+
+// admissible holds the agent to what the API server's validation and the container runtime ask of its mounts and of its
+// environment (kubernetes pkg/apis/core/validation, ValidateVolumeMounts; execve(2), MAX_ARG_STRLEN).
+func admissible(t *testing.T, object []byte) {
+	t.Helper()
+	pod, err := DecodePod(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range pod.Spec.InitContainers {
+		if c.Name != AgentName || c.RestartPolicy == nil {
+			continue
+		}
+		places := []string{"/agent"}
+		for _, m := range c.VolumeMounts {
+			here := path.Clean(m.MountPath)
+			for _, there := range places {
+				if here == there || strings.HasPrefix(here, there+"/") || strings.HasPrefix(there, here+"/") {
+					t.Errorf("%s is mounted in or over %s", here, there)
+				}
+			}
+			places = append(places, here)
+			if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+				t.Errorf("there is no volume %s", m.Name)
+			}
+		}
+		for _, e := range c.Env {
+			if len(e.Name)+len(e.Value) >= 128<<10 {
+				t.Errorf("variable %s has %d bytes", e.Name, len(e.Value))
 			}
 		}
 	}

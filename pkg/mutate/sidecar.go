@@ -26,6 +26,8 @@ const (
 
 // Where the agent finds things.
 const (
+	program       = "/agent" // the image's own, see Dockerfile
+	agentFolder   = "/certwire"
 	volumesFolder = "/certwire/volumes"
 	stateFolder   = "/certwire/state"
 	podFolder     = "/certwire/pod"
