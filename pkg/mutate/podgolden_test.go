@@ -176,6 +176,50 @@ func withoutAgent(t *testing.T, raw []byte) map[string]any {
 	return pod
 }
 
+func TestAStrippedAgentIsRepairedWhateverThePlan(t *testing.T) {
+	t.Parallel()
+	in := readYAML(t, "testdata/pod/nginx-is-signalled/in.yaml")
+	facts := readFacts(t, "")
+	injected, _ := planPod(t, in, facts)
+	for sentence, change := range map[string]func(pod map[string]any, f *Facts){
+		"as it was":                      func(map[string]any, *Facts) {},
+		"the Certificate has gone":       func(_ map[string]any, f *Facts) { f.Certificates = func(string) []Certificate { return nil } },
+		"the agent is switched off":      func(_ map[string]any, f *Facts) { f.Agent.Enabled = false },
+		"nodes have become too old":      func(_ map[string]any, f *Facts) { f.Features.NativeSidecars = "they are old" },
+		"the namespace has opted out":    func(_ map[string]any, f *Facts) { f.NamespaceLabels = nil },
+		"nothing refers to the Secret":   func(pod map[string]any, _ *Facts) { delete(pod["spec"].(map[string]any), "volumes") },
+		"the annotations have been lost": func(pod map[string]any, _ *Facts) { delete(pod["metadata"].(map[string]any), "annotations") },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			var pod map[string]any
+			if err := json.Unmarshal(injected, &pod); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range pod["spec"].(map[string]any)["initContainers"].([]any) {
+				delete(c.(map[string]any), "restartPolicy")
+			}
+			facts := facts
+			change(pod, &facts)
+			raw, err := json.Marshal(pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, _ := planPod(t, raw, facts)
+			repaired, err := DecodePod(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := repaired.Spec.InitContainers[0]; c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+				t.Errorf("an init container that never ends: restartPolicy %v", c.RestartPolicy)
+			}
+			if again, _ := planPod(t, out, facts); string(again) != string(out) {
+				t.Errorf("the second pass changes something:\n%s", gocmp.Diff(string(out), string(again)))
+			}
+		})
+	}
+}
+
 func TestAPodIsItsWorkloads(t *testing.T) {
 	t.Parallel()
 	controlled := func(version, kind, name string) *PodMeta {

@@ -40,6 +40,9 @@ const (
 // DeliverKey is an annotation on a Pod that holds the fingerprint of the leaf that it may take up now.
 const DeliverKey = "certwire.dev/deliver"
 
+// configVariable holds the agent's configuration (cmd/agent).
+const configVariable = "CERTWIRE_AGENT"
+
 // restartCode is the exit code that has all containers restarted (pkg/reload, RestartExitCode).
 const restartCode = 88
 
@@ -77,7 +80,7 @@ func newSidecar(c choice, limits []corev1.LimitRangeItem) (sidecar, error) {
 	if err != nil {
 		return s, err
 	}
-	s.container.Env = []corev1.EnvVar{{Name: "CERTWIRE_AGENT", Value: escape(string(text))}}
+	s.container.Env = []corev1.EnvVar{{Name: configVariable, Value: escape(string(text))}}
 	if port := c.agent.MetricsPort; port > 0 {
 		s.container.Env = append(s.container.Env, corev1.EnvVar{Name: "CERTWIRE_AGENT_LISTEN", Value: ":" + strconv.Itoa(int(port))})
 		s.container.Ports = []corev1.ContainerPort{{Name: AgentName, ContainerPort: port, Protocol: corev1.ProtocolTCP}}
