@@ -237,10 +237,11 @@ func stripLimitRange(l *corev1.LimitRange) *corev1.LimitRange {
 // stripTemplate keeps of a pod spec what the agent's plan reads.
 func stripTemplate(s *corev1.PodSpec) *corev1.PodSpec {
 	kept := &corev1.PodSpec{
-		HostPID: s.HostPID, ShareProcessNamespace: s.ShareProcessNamespace, OS: s.OS, Resources: s.Resources,
+		HostPID: s.HostPID, HostNetwork: s.HostNetwork, ShareProcessNamespace: s.ShareProcessNamespace, Resources: s.Resources,
+		RestartPolicy: s.RestartPolicy,
 	}
-	if os, ok := s.NodeSelector[corev1.LabelOSStable]; ok {
-		kept.NodeSelector = map[string]string{corev1.LabelOSStable: os}
+	if mutate.OnWindows(s) {
+		kept.OS = &corev1.PodOS{Name: corev1.Windows}
 	}
 	if c := s.SecurityContext; c != nil {
 		kept.SecurityContext = &corev1.PodSecurityContext{RunAsUser: c.RunAsUser, FSGroup: c.FSGroup}

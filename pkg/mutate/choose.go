@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -31,6 +32,8 @@ type choice struct {
 	spec     spec.Spec
 	methods  []spec.Method
 	consumer consumer
+	// demanded is whether the owner named method restart, and not a preset or the configuration.
+	demanded bool
 	// user is who the agent runs as.
 	user int64
 	// shares is whether the pod needs shareProcessNamespace set.
@@ -74,6 +77,7 @@ func choose(s situation) (choice, outcome, []string) {
 		return c, unfit, w
 	}
 	c.settle()
+	c.listen(s, &w)
 	return c, acts, w
 }
 
@@ -95,6 +99,8 @@ func (c *choice) read(s situation, w *warner) bool {
 		c.values.Method = s.method
 	}
 	if c.spec, err = spec.Parse(c.values); err == nil {
+		named, err := spec.ParseMethods(s.annotations[MethodKey])
+		c.demanded = err == nil && slices.Contains(named, spec.Restart)
 		return true
 	}
 	for _, problem := range unjoin(err) {
@@ -188,6 +194,27 @@ func (c *choice) share(m spec.Method) string {
 	return ""
 }
 
+// listen looks whether the port for the agent's metrics is free. The agent starts first, so that a server whose port it had
+// taken would not start. On the node's network the port would be every such pod's of the node, and the scheduler would keep
+// them apart; so it is used there only if the owner chose it.
+func (c *choice) listen(s situation, w *warner) {
+	port := c.agent.MetricsPort
+	if port == 0 {
+		return
+	}
+	for container := range allContainers(s.spec) {
+		if container.Name != AgentName && slices.ContainsFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port }) {
+			w.say("the agent serves no metrics: container %s has port %d; choose another with %s=port=", container.Name, port, AgentKey)
+			c.agent.MetricsPort = 0
+			return
+		}
+	}
+	if s.spec.HostNetwork && port == s.facts.Agent.MetricsPort {
+		w.say("the agent serves no metrics on the node's network; choose a port for it there with %s=port=", AgentKey)
+		c.agent.MetricsPort = 0
+	}
+}
+
 // unfit says why the agent cannot be in the pod whatever its method.
 func (s situation) unfit(a Agent) string {
 	switch {
@@ -195,10 +222,36 @@ func (s situation) unfit(a Agent) string {
 		return "it is switched off in certwire's configuration"
 	case s.facts.Features.NativeSidecars != "":
 		return s.facts.Features.NativeSidecars
-	case (s.spec.OS != nil && s.spec.OS.Name == corev1.Windows) || s.spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows):
+	case OnWindows(s.spec):
 		return "it runs on Linux alone"
 	}
 	return ""
+}
+
+// OnWindows reports whether a pod is meant for Windows nodes: by os.name, by a node selector or a required affinity, or by
+// options that only those have.
+func OnWindows(s *corev1.PodSpec) bool {
+	windows := string(corev1.Windows)
+	if (s.OS != nil && s.OS.Name == corev1.Windows) || s.NodeSelector[corev1.LabelOSStable] == windows ||
+		(s.SecurityContext != nil && s.SecurityContext.WindowsOptions != nil) {
+		return true
+	}
+	for c := range allContainers(s) {
+		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil {
+			return true
+		}
+	}
+	if s.Affinity == nil || s.Affinity.NodeAffinity == nil || s.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return false
+	}
+	for _, term := range s.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		if slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool {
+			return r.Key == corev1.LabelOSStable && r.Operator == corev1.NodeSelectorOpIn && slices.Contains(r.Values, windows)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // refuses says why a method cannot work in this pod; empty if it can. One reason a line, the first one holds.
@@ -210,6 +263,9 @@ func (c *choice) refuses(m spec.Method, f *Facts) string {
 	case spec.SignalMethod:
 		return c.refusesSignal()
 	case spec.Restart:
+		if ends := c.consumer.spec.RestartPolicy; ends != "" && ends != corev1.RestartPolicyAlways && !c.demanded {
+			return "the pod runs to its end (restartPolicy " + string(ends) + ") and would begin its work anew; name it in " + MethodKey
+		}
 		return f.Features.RestartAllContainers
 	}
 	return ""
@@ -247,24 +303,38 @@ func (c *choice) files(m spec.Method) []string {
 }
 
 // maxLine is the longest warning that Kubernetes asks for (k8s.io/api admission/v1, AdmissionResponse.Warnings).
-const maxLine = 120
+const (
+	maxLine = 120
+	maxWord = 100
+)
 
-// lines breaks a warning at its words, so that none of it is cut off.
+// lines breaks a warning at its words, so that none of it is cut off. A word is shortened that nobody would read, and what
+// is no character to print is replaced.
 func lines(text string) []string {
 	var out []string
-	line := ""
+	var line []rune
 	for word := range strings.FieldsSeq(text) {
-		if line != "" && len(line)+1+len(word) > maxLine {
-			out = append(out, line)
-			line = "  "
+		runes := []rune(strings.Map(printable, word))
+		if len(runes) > maxWord {
+			runes = append(runes[:maxWord-3:maxWord-3], '.', '.', '.')
 		}
-		if strings.TrimSpace(line) == "" {
-			line += word
-		} else {
-			line += " " + word
+		if len(line) > 0 && len(line)+1+len(runes) > maxLine {
+			out = append(out, string(line))
+			line = []rune{' '}
 		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		line = append(line, runes...)
 	}
-	return append(out, line)
+	return append(out, string(line))
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // unjoin lists the errors that errors.Join put together.
