@@ -189,7 +189,7 @@ func (i *Inventory) startNodes(ctx context.Context) error {
 	return i.handle(ctx, []pair{{nodes, i.onNode()}, {limits, nil}})
 }
 
-// Limits returns the bounds that a namespace's LimitRanges set on containers.
+// Limits returns the bounds that a namespace's LimitRanges set on containers and on pods.
 func (i *Inventory) Limits(namespace string) []corev1.LimitRangeItem {
 	informer := i.limitRanges.Load()
 	if informer == nil {
@@ -227,7 +227,7 @@ func stripNode(n *corev1.Node) *corev1.Node {
 func stripLimitRange(l *corev1.LimitRange) *corev1.LimitRange {
 	kept := &corev1.LimitRange{ObjectMeta: identity(l.ObjectMeta)}
 	for _, item := range l.Spec.Limits {
-		if item.Type == corev1.LimitTypeContainer {
+		if item.Type == corev1.LimitTypeContainer || item.Type == corev1.LimitTypePod {
 			kept.Spec.Limits = append(kept.Spec.Limits, item)
 		}
 	}
@@ -259,7 +259,7 @@ func stripContainers(list []corev1.Container) []corev1.Container {
 	out := make([]corev1.Container, 0, len(list))
 	for i := range list {
 		c := &list[i]
-		kept := corev1.Container{Name: c.Name, VolumeMounts: c.VolumeMounts, Ports: c.Ports}
+		kept := corev1.Container{Name: c.Name, VolumeMounts: c.VolumeMounts, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
 		if c.SecurityContext != nil {
 			kept.SecurityContext = &corev1.SecurityContext{RunAsUser: c.SecurityContext.RunAsUser}
 		}

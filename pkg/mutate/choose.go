@@ -34,6 +34,8 @@ type choice struct {
 	consumer consumer
 	// demanded is whether the owner named method restart, and not a preset or the configuration.
 	demanded bool
+	// resources are the container's, within what the namespace takes.
+	resources corev1.ResourceRequirements
 	// user is who the agent runs as.
 	user int64
 	// shares is whether the pod needs shareProcessNamespace set.
@@ -74,6 +76,11 @@ func choose(s situation) (choice, outcome, []string) {
 	c.keep(asked, s, &w)
 	if why := c.idle(asked); why != "" {
 		w.say("%s; %s", why, s.instead)
+		return c, unfit, w
+	}
+	var why string
+	if c.resources, why = resourcesFor(s.spec, c.agent.Resources, s.facts.Limits); why != "" {
+		w.say("the agent cannot be used: %s; %s", why, s.instead)
 		return c, unfit, w
 	}
 	c.settle()
