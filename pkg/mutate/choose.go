@@ -42,6 +42,8 @@ type choice struct {
 	shares bool
 	// mounts are the application's own that a method's parameters point into.
 	mounts []corev1.VolumeMount
+	// sidecar is what all of this comes to.
+	sidecar sidecar
 }
 
 // outcome is how a choice ended.
@@ -85,6 +87,11 @@ func choose(s situation) (choice, outcome, []string) {
 	}
 	c.settle()
 	c.listen(s, &w)
+	var err error
+	if c.sidecar, err = newSidecar(c); err != nil {
+		w.say("the agent cannot be used: %s; %s", err, s.instead)
+		return c, unfit, w
+	}
 	return c, acts, w
 }
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -217,6 +218,25 @@ func TestAStrippedAgentIsRepairedWhateverThePlan(t *testing.T) {
 				t.Errorf("the second pass changes something:\n%s", gocmp.Diff(string(out), string(again)))
 			}
 		})
+	}
+}
+
+// TestNoConfigurationIsTooLongForAProcess has certificates at the longest paths there can be.
+func TestNoConfigurationIsTooLongForAProcess(t *testing.T) {
+	t.Parallel()
+	pod := &Pod{Metadata: &PodMeta{Annotations: map[string]string{spec.HTTPKey: "POST :9000/reload"}}}
+	volume := corev1.Volume{Name: "tls", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{}}}
+	for i := range spec.MaxCertificates {
+		volume.Projected.Sources = append(volume.Projected.Sources, corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "web-tls"},
+			Items:                []corev1.KeyToPath{{Key: "tls.crt", Path: strconv.Itoa(i) + strings.Repeat("x", 4000)}},
+		}})
+	}
+	pod.Spec.Volumes = []corev1.Volume{volume}
+	pod.Spec.Containers = []corev1.Container{{Name: "web", VolumeMounts: []corev1.VolumeMount{{Name: "tls", MountPath: "/tls"}}}}
+	plan := NewPodPlan(pod, readFacts(t, ""))
+	if plan.Reason != ReasonSkipped || len(plan.Patch()) != 0 || len(plan.Warnings) == 0 || !strings.Contains(plan.Warnings[0], "its configuration would have") {
+		t.Errorf("%s: %v", plan.Reason, plan.Warnings)
 	}
 }
 

@@ -113,12 +113,7 @@ func (p *podPlanner) leaveToOwner(mode Mode) Reason {
 
 // inject writes the operations down.
 func (p *podPlanner) inject(c choice) {
-	added, err := newSidecar(c)
-	if err != nil {
-		p.plan.Reason = ReasonSkipped
-		p.plan.Warnings = append(p.plan.Warnings, "the agent's configuration cannot be written; nothing is injected")
-		return
-	}
+	added := c.sidecar
 	if at := p.ours(); at >= 0 {
 		p.plan.Method, p.plan.Reason = MethodSidecar, ReasonInjected
 		p.repair(at, added.container)

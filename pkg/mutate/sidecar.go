@@ -2,6 +2,7 @@ package mutate
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -43,6 +44,9 @@ const DeliverKey = "certwire.dev/deliver"
 // configVariable holds the agent's configuration (cmd/agent).
 const configVariable = "CERTWIRE_AGENT"
 
+// maxVariable bounds it: a process with a variable of 128 KiB cannot be started (execve(2), MAX_ARG_STRLEN).
+const maxVariable = 100 << 10
+
 // restartCode is the exit code that has all containers restarted (pkg/reload, RestartExitCode).
 const restartCode = 88
 
@@ -80,6 +84,9 @@ func newSidecar(c choice) (sidecar, error) {
 	if err != nil {
 		return s, err
 	}
+	if len(text) > maxVariable {
+		return s, fmt.Errorf("its configuration would have %d bytes, and may have %d", len(text), maxVariable)
+	}
 	s.container.Env = []corev1.EnvVar{{Name: configVariable, Value: escape(string(text))}}
 	if port := c.agent.MetricsPort; port > 0 {
 		s.container.Env = append(s.container.Env, corev1.EnvVar{Name: "CERTWIRE_AGENT_LISTEN", Value: ":" + strconv.Itoa(int(port))})
@@ -101,9 +108,7 @@ func (s *sidecar) watch(config *spec.Config, c choice) {
 		if len(config.Certificates) >= spec.MaxCertificates {
 			return
 		}
-		if seen[certificate.Name] {
-			certificate.Name += " in " + volume
-		}
+		certificate.Name = unused(seen, certificate.Name, volume)
 		seen[certificate.Name] = true
 		certificate.Root = path.Join(volumesFolder, volume)
 		config.Certificates = append(config.Certificates, certificate)
@@ -124,6 +129,16 @@ func (s *sidecar) watch(config *spec.Config, c choice) {
 	}
 }
 
+// unused is a name that no other certificate has, of what the agent takes at most.
+func unused(seen map[string]bool, secret, volume string) string {
+	const most = 253
+	name := secret
+	for n, end := 1, " in "+volume; seen[name]; n, end = n+1, fmt.Sprintf(" in %s (%d)", volume, n+1) {
+		name = secret[:min(len(secret), most-len(end))] + end
+	}
+	return name
+}
+
 // unlessDefault is how the agent's configuration spells a path: nothing for the usual one, a dash for none.
 func unlessDefault(file, usual string) string {
 	switch file {
@@ -131,6 +146,8 @@ func unlessDefault(file, usual string) string {
 		return ""
 	case "":
 		return "-"
+	case "-":
+		return "./-"
 	}
 	return file
 }
