@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -192,6 +193,8 @@ func (oneCertificate) Certificates(_, secret string) []mutate.Certificate {
 	}
 	return []mutate.Certificate{{Name: "bench"}}
 }
+
+func (oneCertificate) Limits(string) []corev1.LimitRangeItem { return nil }
 
 func (oneCertificate) Features() (mutate.Features, bool) { return mutate.Features{}, true }
 

@@ -3,8 +3,6 @@ package admission
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
 )
@@ -12,8 +10,6 @@ import (
 // Templates is what [Pods] asks of the inventory beside what [Reload] does. It answers from memory.
 type Templates interface {
 	Workloads
-	// Limits returns the bounds that a namespace's LimitRanges set on containers.
-	Limits(namespace string) []corev1.LimitRangeItem
 	// OwnerLabel returns the value of certwire.dev/reload on a workload; empty for none.
 	OwnerLabel(namespace, kind, name string) string
 }

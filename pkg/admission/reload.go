@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
@@ -27,6 +28,8 @@ type Workloads interface {
 	Reloader() mutate.Reloader
 	// Features says what the API server and every node can do; false while nobody knows.
 	Features() (mutate.Features, bool)
+	// Limits returns the bounds that a namespace's LimitRanges set on containers and pods.
+	Limits(namespace string) []corev1.LimitRangeItem
 }
 
 // Reload is the mutating hook: it brings a workload's reload annotation to where the plan wants it. It never denies.
@@ -81,6 +84,7 @@ func (h *Reload) Review(ctx context.Context, body []byte) (Response, error) {
 		NamespaceLabels: labels,
 		Certificates:    func(secret string) []mutate.Certificate { return h.Workloads.Certificates(r.Namespace, secret) },
 		Reloader:        h.Workloads.Reloader(),
+		Limits:          h.Workloads.Limits(r.Namespace),
 		Version:         h.Version,
 	})), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/util/workqueue"
 
@@ -32,6 +33,8 @@ type Cluster interface {
 	Reloader() mutate.Reloader
 	// Features says what the API server and every node can do; false while nobody knows.
 	Features() (mutate.Features, bool)
+	// Limits returns the bounds that a namespace's LimitRanges set on containers and pods.
+	Limits(namespace string) []corev1.LimitRangeItem
 }
 
 // Writer writes annotations.
@@ -179,6 +182,7 @@ func (w *worker) reconcile(ctx context.Context, key inventory.WorkloadKey) (Outc
 		Certificates:    func(secret string) []mutate.Certificate { return w.Cluster.Certificates(key.Namespace, secret) },
 		Reloader:        w.Cluster.Reloader(),
 		Agent:           settings.Agent,
+		Limits:          w.Cluster.Limits(key.Namespace),
 		Features:        settings.Features(features),
 		Version:         w.Version,
 		Kept:            true, // adoption rolls nothing out

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr/testr"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -67,6 +68,8 @@ func (w *world) Certificates(string, string) []mutate.Certificate {
 func (w *world) Reloader() mutate.Reloader { return mutate.NoReloader() }
 
 func (w *world) Features() (mutate.Features, bool) { return mutate.Features{}, true }
+
+func (w *world) Limits(string) []corev1.LimitRangeItem { return nil }
 
 func (w *world) Annotate(_ context.Context, key inventory.WorkloadKey, version string, changes map[string]*string) error {
 	w.mu.Lock()

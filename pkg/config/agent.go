@@ -101,7 +101,7 @@ func (a *Agent) applyDefaults() {
 
 func (a *Agent) validate(at *field.Path) field.ErrorList {
 	var problems field.ErrorList
-	if strings.ContainsAny(a.Image, " \t\n") || len(a.Image) > 1024 {
+	if a.Image != "" && !mutate.IsImage(a.Image) {
 		problems = append(problems, field.Invalid(at.Child("image"), a.Image, `must be an image such as "ghcr.io/certwire/agent:v1"`))
 	}
 	if _, err := spec.Parse(spec.Values{Method: a.Method}); err != nil {
@@ -133,6 +133,9 @@ func (a *Agent) validate(at *field.Path) field.ErrorList {
 func (r Resources) validate(at *field.Path) field.ErrorList {
 	var problems field.ErrorList
 	requests, limits := quantities(at.Child("requests"), r.Requests, &problems), quantities(at.Child("limits"), r.Limits, &problems)
+	if limit, ok := limits[corev1.ResourceMemory]; ok && limit.Cmp(resource.MustParse("8Mi")) < 0 {
+		problems = append(problems, field.Invalid(at.Child("limits").Key("memory"), limit.String(), "must be 8Mi or more: every pod waits for an agent that cannot start"))
+	}
 	for name, request := range requests {
 		if limit, ok := limits[name]; ok && request.Cmp(limit) > 0 {
 			problems = append(problems, field.Invalid(at.Child("requests").Key(string(name)), request.String(), "must not be more than the limit, "+limit.String()))

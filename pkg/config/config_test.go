@@ -304,11 +304,23 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func TestAnAgentThatCouldNotStartIsRefused(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		`image: https://registry.example/agent`: "agent.image: Invalid value",
+		`resources: {limits: {memory: "32"}}`:   `agent.resources.limits[memory]: Invalid value: "32": must be 8Mi or more`,
+	} {
+		if _, err := Parse("certwire.yaml", []byte(head+"\nagent:\n  "+value+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 func TestTheAgentsSettings(t *testing.T) {
 	t.Parallel()
 	c, err := Parse("certwire.yaml", []byte(head+`
 agent:
-  image: registry.example/agent@sha256:0f
+  image: registry.example/agent@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
   restartAllContainers: "off"
   nativeSidecars: "on"
   permit: {deadline: 1h}
@@ -325,7 +337,7 @@ agent:
 		t.Fatal(err)
 	}
 	a := s.Agent
-	if !a.Enabled || !a.SharesProcesses || a.Image != "registry.example/agent@sha256:0f" || a.Method != "self" || a.User != 65532 ||
+	if !a.Enabled || !a.SharesProcesses || a.Image != "registry.example/agent@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" || a.Method != "self" || a.User != 65532 ||
 		a.Deadline != time.Hour || a.Spread != 30*time.Minute || a.Presets["shop"].Verify != "8443" {
 		t.Errorf("got %+v", a)
 	}

@@ -29,14 +29,30 @@ const versionEvery = 5 * time.Minute
 // list nodes: then nothing is injected, and all else goes on.
 const featuresPatience = 20 * time.Second
 
+// unknownFeatures hold once nobody waits any longer: without the agent, workloads are left to Reloader, with a warning that says
+// why.
+var unknownFeatures = mutate.Features{
+	NativeSidecars:       "certwire could not find out what API server and nodes can do",
+	RestartAllContainers: "certwire could not find out what API server and nodes can do",
+}
+
 // Features says what the API server and every node can do; false while nobody knows. It answers from memory.
 func (i *Inventory) Features() (mutate.Features, bool) {
-	server := i.serverVersion.Load()
-	nodes := i.nodes.Load()
-	if server == nil || i.tried.Load() == nil || nodes == nil || !(*nodes).HasSynced() {
+	if found := i.features.Load(); found != nil {
+		return *found, true
+	}
+	if i.featuresAwaited.Load() {
+		return unknownFeatures, true
+	}
+	return mutate.Features{}, false
+}
+
+// findFeatures looks through all nodes; false while nobody knows.
+func (i *Inventory) findFeatures() (mutate.Features, bool) {
+	server, tried, nodes := i.serverVersion.Load(), i.tried.Load(), i.nodes.Load()
+	if server == nil || tried == nil || nodes == nil || !(*nodes).HasSynced() {
 		return mutate.Features{}, false
 	}
-	tried := i.tried.Load()
 	return mutate.Features{
 		NativeSidecars:       cmp.Or(tooOld(*server, *nodes, "native sidecars need", nativeSidecarsSince), tried.NativeSidecars),
 		RestartAllContainers: cmp.Or(tooOld(*server, *nodes, "restarting all containers needs", restartAllContainersSince), tried.RestartAllContainers),
@@ -50,9 +66,8 @@ func (i *Inventory) awaitFeatures(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, known := i.Features(); known {
+		if i.replan() {
 			i.featuresAwaited.Store(true)
-			i.replan()
 			return
 		}
 		select {
@@ -66,23 +81,35 @@ func (i *Inventory) awaitFeatures(ctx context.Context) {
 	}
 }
 
-// replan has every plan made again that the cluster's features change.
-func (i *Inventory) replan() {
-	now, known := i.Features()
-	if before := i.features.Swap(&now); !known || (before != nil && *before == now) {
-		return
+// replan finds out what the cluster can do, and has every plan made again that this changes. False while nobody knows.
+func (i *Inventory) replan() bool {
+	i.finding.Lock()
+	now, known := i.findFeatures()
+	if !known {
+		i.finding.Unlock()
+		return false
+	}
+	before := i.features.Swap(&now)
+	i.finding.Unlock()
+	if before == nil && !i.featuresAwaited.Load() || before != nil && *before == now {
+		return true // nobody has planned without it
 	}
 	for _, key := range i.Interesting() {
 		if w := i.Workload(key); w != nil && w.Pod != nil {
 			i.affected(key)
 		}
 	}
+	return true
 }
 
 // onNode makes plans anew when a node comes, goes or is upgraded, and that changes what all of them can do.
 func (i *Inventory) onNode() toolscache.ResourceEventHandler {
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { i.replan() },
+	return toolscache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(_ any, initially bool) {
+			if !initially { // or every node of a large cluster would have all of them looked through
+				i.replan()
+			}
+		},
 		UpdateFunc: func(before, after any) {
 			a, okA := before.(*corev1.Node)
 			b, okB := after.(*corev1.Node)
@@ -189,7 +216,7 @@ func (i *Inventory) startNodes(ctx context.Context) error {
 	return i.handle(ctx, []pair{{nodes, i.onNode()}, {limits, nil}})
 }
 
-// Limits returns the bounds that a namespace's LimitRanges set on containers.
+// Limits returns the bounds that a namespace's LimitRanges set on containers and on pods.
 func (i *Inventory) Limits(namespace string) []corev1.LimitRangeItem {
 	informer := i.limitRanges.Load()
 	if informer == nil {
@@ -227,7 +254,7 @@ func stripNode(n *corev1.Node) *corev1.Node {
 func stripLimitRange(l *corev1.LimitRange) *corev1.LimitRange {
 	kept := &corev1.LimitRange{ObjectMeta: identity(l.ObjectMeta)}
 	for _, item := range l.Spec.Limits {
-		if item.Type == corev1.LimitTypeContainer {
+		if item.Type == corev1.LimitTypeContainer || item.Type == corev1.LimitTypePod {
 			kept.Spec.Limits = append(kept.Spec.Limits, item)
 		}
 	}
@@ -237,10 +264,11 @@ func stripLimitRange(l *corev1.LimitRange) *corev1.LimitRange {
 // stripTemplate keeps of a pod spec what the agent's plan reads.
 func stripTemplate(s *corev1.PodSpec) *corev1.PodSpec {
 	kept := &corev1.PodSpec{
-		HostPID: s.HostPID, ShareProcessNamespace: s.ShareProcessNamespace, OS: s.OS, Resources: s.Resources,
+		HostPID: s.HostPID, HostNetwork: s.HostNetwork, ShareProcessNamespace: s.ShareProcessNamespace, Resources: s.Resources,
+		RestartPolicy: s.RestartPolicy,
 	}
-	if os, ok := s.NodeSelector[corev1.LabelOSStable]; ok {
-		kept.NodeSelector = map[string]string{corev1.LabelOSStable: os}
+	if mutate.OnWindows(s) {
+		kept.OS = &corev1.PodOS{Name: corev1.Windows}
 	}
 	if c := s.SecurityContext; c != nil {
 		kept.SecurityContext = &corev1.PodSecurityContext{RunAsUser: c.RunAsUser, FSGroup: c.FSGroup}
@@ -258,7 +286,7 @@ func stripContainers(list []corev1.Container) []corev1.Container {
 	out := make([]corev1.Container, 0, len(list))
 	for i := range list {
 		c := &list[i]
-		kept := corev1.Container{Name: c.Name, VolumeMounts: c.VolumeMounts, Ports: c.Ports}
+		kept := corev1.Container{Name: c.Name, VolumeMounts: c.VolumeMounts, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
 		if c.SecurityContext != nil {
 			kept.SecurityContext = &corev1.SecurityContext{RunAsUser: c.SecurityContext.RunAsUser}
 		}

@@ -67,3 +67,28 @@ func TestNothingIsKnownAtFirst(t *testing.T) {
 		t.Errorf("limits %v", limits)
 	}
 }
+
+func TestFeaturesThatNobodyTellsAreMissing(t *testing.T) {
+	t.Parallel()
+	i := New(Options{Log: logr.Discard()})
+	i.featuresAwaited.Store(true)
+	if f, known := i.Features(); !known || f.NativeSidecars == "" || f.RestartAllContainers == "" {
+		t.Errorf("after the patience: %+v, %v", f, known)
+	}
+	version, tried, informer := "v1.37.2", mutate.Features{}, nodes(t, map[string]string{"a": "v1.37.2"})
+	i.serverVersion.Store(&version)
+	i.tried.Store(&tried)
+	synced := toolscache.SharedIndexInformer(syncedInformer{informer})
+	i.nodes.Store(&synced)
+	if !i.replan() {
+		t.Fatal("they are not found")
+	}
+	if f, known := i.Features(); !known || f != (mutate.Features{}) {
+		t.Errorf("once they are known: %+v, %v", f, known)
+	}
+}
+
+// syncedInformer is one that nobody runs.
+type syncedInformer struct{ toolscache.SharedIndexInformer }
+
+func (syncedInformer) HasSynced() bool { return true }

@@ -49,6 +49,7 @@ type Inventory struct {
 	serverVersion      atomic.Pointer[string]
 	tried              atomic.Pointer[mutate.Features]
 	nodes, limitRanges atomic.Pointer[toolscache.SharedIndexInformer]
+	finding            sync.Mutex // features
 	features           atomic.Pointer[mutate.Features]
 	featuresAwaited    atomic.Bool
 }

@@ -64,7 +64,7 @@ func TestAdmissionAndAdoptionAgree(t *testing.T) {
 				admitted.Pod = &full.Spec.Template.Spec
 			}
 			facts := mutate.Facts{
-				Agent:     mutate.Agent{Enabled: true, Image: "agent", User: 65532, SharesProcesses: true},
+				Agent:     mutate.Agent{Enabled: true, Image: "agent", User: 65532, SharesProcesses: true, MetricsPort: 9402},
 				Namespace: "shop", NamespaceLabels: map[string]string{mutate.ReloadLabel: "auto"},
 				Certificates: func(secret string) []mutate.Certificate { return []mutate.Certificate{{Name: "c-" + secret}} },
 				Reloader:     mutate.NoReloader(),

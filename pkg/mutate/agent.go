@@ -3,6 +3,7 @@ package mutate
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -55,8 +56,8 @@ func (a Agent) override(value string) (Agent, error) {
 		var err error
 		switch name {
 		case "image":
-			if out.Image = text; text == "" || len(text) > 1024 {
-				err = errors.New("is no image")
+			if out.Image = text; !IsImage(text) {
+				err = errors.New("is not an image as in registry.example/agent:v1 or registry.example/agent@sha256:...")
 			}
 		case "port":
 			var n uint64
@@ -69,9 +70,9 @@ func (a Agent) override(value string) (Agent, error) {
 		case "spread":
 			out.Spread, err = duration(text)
 		case "cpu":
-			out.Resources, err = withResource(out.Resources, corev1.ResourceCPU, text)
+			out.Resources, err = withResource(out.Resources, corev1.ResourceCPU, text, "1m", "2")
 		case "memory":
-			out.Resources, err = withResource(out.Resources, corev1.ResourceMemory, text)
+			out.Resources, err = withResource(out.Resources, corev1.ResourceMemory, text, leastMemory.String(), "1Gi")
 		default:
 			err = errors.New("is none of image=, port=, deadline=, spread=, cpu=, memory=")
 		}
@@ -82,6 +83,14 @@ func (a Agent) override(value string) (Agent, error) {
 	return out, nil
 }
 
+// image is a name with an optional registry, tag and digest (https://github.com/distribution/reference, regexp.go).
+var image = regexp.MustCompile(`^((\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(:[0-9]{1,5})?/)?` +
+	`[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*` +
+	`(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?(@[a-zA-Z][a-zA-Z0-9+._-]*:[0-9a-fA-F]{32,128})?$`)
+
+// IsImage reports whether a kubelet could try to pull an image: with another text the pod would not start.
+func IsImage(text string) bool { return len(text) <= 512 && image.MatchString(text) }
+
 func duration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
@@ -90,11 +99,12 @@ func duration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// withResource sets a request and its limit to the same.
-func withResource(r corev1.ResourceRequirements, name corev1.ResourceName, text string) (corev1.ResourceRequirements, error) {
+// withResource sets a request and its limit to the same. It is bounded: with memory=32, which is bytes, the agent would not
+// start, nor with cpu=20, which no node has, and the pod would wait for it.
+func withResource(r corev1.ResourceRequirements, name corev1.ResourceName, text, least, most string) (corev1.ResourceRequirements, error) {
 	q, err := resource.ParseQuantity(text)
-	if err != nil || q.Sign() <= 0 {
-		return r, errors.New("is not a quantity as in 20m or 32Mi")
+	if err != nil || q.Cmp(resource.MustParse(least)) < 0 || q.Cmp(resource.MustParse(most)) > 0 {
+		return r, fmt.Errorf("is not a quantity from %s to %s", least, most)
 	}
 	out := *r.DeepCopy()
 	for _, list := range []*corev1.ResourceList{&out.Requests, &out.Limits} {

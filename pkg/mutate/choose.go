@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -31,12 +32,18 @@ type choice struct {
 	spec     spec.Spec
 	methods  []spec.Method
 	consumer consumer
+	// demanded is whether the owner named method restart, and not a preset or the configuration.
+	demanded bool
+	// resources are the container's, within what the namespace takes.
+	resources corev1.ResourceRequirements
 	// user is who the agent runs as.
 	user int64
 	// shares is whether the pod needs shareProcessNamespace set.
 	shares bool
 	// mounts are the application's own that a method's parameters point into.
 	mounts []corev1.VolumeMount
+	// sidecar is what all of this comes to.
+	sidecar sidecar
 }
 
 // outcome is how a choice ended.
@@ -73,7 +80,18 @@ func choose(s situation) (choice, outcome, []string) {
 		w.say("%s; %s", why, s.instead)
 		return c, unfit, w
 	}
+	var why string
+	if c.resources, why = resourcesFor(s.spec, c.agent.Resources, s.facts.Limits); why != "" {
+		w.say("the agent cannot be used: %s; %s", why, s.instead)
+		return c, unfit, w
+	}
 	c.settle()
+	c.listen(s, &w)
+	var err error
+	if c.sidecar, err = newSidecar(c); err != nil {
+		w.say("the agent cannot be used: %s; %s", err, s.instead)
+		return c, unfit, w
+	}
 	return c, acts, w
 }
 
@@ -95,6 +113,8 @@ func (c *choice) read(s situation, w *warner) bool {
 		c.values.Method = s.method
 	}
 	if c.spec, err = spec.Parse(c.values); err == nil {
+		named, err := spec.ParseMethods(s.annotations[MethodKey])
+		c.demanded = err == nil && slices.Contains(named, spec.Restart)
 		return true
 	}
 	for _, problem := range unjoin(err) {
@@ -107,7 +127,11 @@ func (c *choice) read(s situation, w *warner) bool {
 // keep keeps the methods that can work.
 func (c *choice) keep(asked []spec.Method, s situation, w *warner) {
 	for _, m := range asked {
-		if why := c.refuses(m, s.facts); why != "" {
+		why := c.refuses(m, s.facts)
+		if why == "" {
+			why = c.share(m)
+		}
+		if why != "" {
 			w.say("method %s cannot be used: %s", m, why)
 			continue
 		}
@@ -142,20 +166,66 @@ func (c *choice) look(s situation) {
 
 // settle finds what the methods that are left need of the pod.
 func (c *choice) settle() {
-	for _, m := range c.methods {
-		switch m {
-		case spec.SignalMethod:
-			c.shares = !isTrue(c.consumer.spec.ShareProcessNamespace)
-			if uid, _ := c.consumer.user(); uid == 0 {
-				c.user = 0 // signals reach only the same user's processes (kill(2))
-			}
-		case spec.SocketMethod, spec.HTTPMethod:
-			for _, file := range c.files(m) {
-				if mount, ok := c.consumer.holding(file); ok && !slices.ContainsFunc(c.mounts, func(o corev1.VolumeMount) bool { return o.MountPath == mount.MountPath }) {
-					c.mounts = append(c.mounts, mount)
-				}
+	if slices.Contains(c.methods, spec.SignalMethod) {
+		c.shares = !isTrue(c.consumer.spec.ShareProcessNamespace)
+		if uid, _ := c.consumer.user(); uid == 0 {
+			c.user = 0 // signals reach only the same user's processes (kill(2))
+		}
+	}
+}
+
+// share finds the mounts that hold what a method's parameters name, or says why the agent cannot have them. A container
+// does not start with two mounts at one place (the API server refuses it), nor with one inside of another that is read-only:
+// the runtime could not make its folder. It would keep the whole pod from starting.
+func (c *choice) share(m spec.Method) string {
+	mounts := c.mounts
+	for _, file := range c.files(m) {
+		if within(file, tokenFolder) {
+			return file + " is the API's, and the agent is given no token"
+		}
+		mount, ok := c.consumer.holding(file)
+		if !ok {
+			return file + " is in no volume of the container, so the agent cannot share it"
+		}
+		for _, own := range []string{program, agentFolder, tokenFolder} {
+			if within(mount.MountPath, own) || within(own, mount.MountPath) {
+				return "the volume at " + mount.MountPath + " is where the agent has something itself; mount one elsewhere"
 			}
 		}
+		known := false
+		for _, o := range mounts {
+			same := place(o.MountPath) == place(mount.MountPath)
+			known = known || same
+			if !same && (within(mount.MountPath, o.MountPath) || within(o.MountPath, mount.MountPath)) {
+				return "the volumes at " + o.MountPath + " and " + mount.MountPath + " lie in one another"
+			}
+		}
+		if !known {
+			mounts = append(slices.Clip(mounts), mount)
+		}
+	}
+	c.mounts = mounts
+	return ""
+}
+
+// listen looks whether the port for the agent's metrics is free. The agent starts first, so that a server whose port it had
+// taken would not start. On the node's network the port would be every such pod's of the node, and the scheduler would keep
+// them apart; so it is used there only if the owner chose it.
+func (c *choice) listen(s situation, w *warner) {
+	port := c.agent.MetricsPort
+	if port == 0 {
+		return
+	}
+	for container := range allContainers(s.spec) {
+		if container.Name != AgentName && slices.ContainsFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port }) {
+			w.say("the agent serves no metrics: container %s has port %d; choose another with %s=port=", container.Name, port, AgentKey)
+			c.agent.MetricsPort = 0
+			return
+		}
+	}
+	if s.spec.HostNetwork && port == s.facts.Agent.MetricsPort {
+		w.say("the agent serves no metrics on the node's network; choose a port for it there with %s=port=", AgentKey)
+		c.agent.MetricsPort = 0
 	}
 }
 
@@ -166,10 +236,36 @@ func (s situation) unfit(a Agent) string {
 		return "it is switched off in certwire's configuration"
 	case s.facts.Features.NativeSidecars != "":
 		return s.facts.Features.NativeSidecars
-	case (s.spec.OS != nil && s.spec.OS.Name == corev1.Windows) || s.spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows):
+	case OnWindows(s.spec):
 		return "it runs on Linux alone"
 	}
 	return ""
+}
+
+// OnWindows reports whether a pod is meant for Windows nodes: by os.name, by a node selector or a required affinity, or by
+// options that only those have.
+func OnWindows(s *corev1.PodSpec) bool {
+	windows := string(corev1.Windows)
+	if (s.OS != nil && s.OS.Name == corev1.Windows) || s.NodeSelector[corev1.LabelOSStable] == windows ||
+		(s.SecurityContext != nil && s.SecurityContext.WindowsOptions != nil) {
+		return true
+	}
+	for c := range allContainers(s) {
+		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil {
+			return true
+		}
+	}
+	if s.Affinity == nil || s.Affinity.NodeAffinity == nil || s.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return false
+	}
+	for _, term := range s.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		if slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool {
+			return r.Key == corev1.LabelOSStable && r.Operator == corev1.NodeSelectorOpIn && slices.Contains(r.Values, windows)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // refuses says why a method cannot work in this pod; empty if it can. One reason a line, the first one holds.
@@ -180,13 +276,10 @@ func (c *choice) refuses(m spec.Method, f *Facts) string {
 	switch m {
 	case spec.SignalMethod:
 		return c.refusesSignal()
-	case spec.SocketMethod, spec.HTTPMethod:
-		for _, file := range c.files(m) {
-			if _, ok := c.consumer.holding(file); !ok {
-				return fmt.Sprintf("%s is in no volume of the container, so the agent cannot share it", file)
-			}
-		}
 	case spec.Restart:
+		if ends := c.consumer.spec.RestartPolicy; ends != "" && ends != corev1.RestartPolicyAlways && !c.demanded {
+			return "the pod runs to its end (restartPolicy " + string(ends) + ") and would begin its work anew; name it in " + MethodKey
+		}
 		return f.Features.RestartAllContainers
 	}
 	return ""
@@ -224,24 +317,38 @@ func (c *choice) files(m spec.Method) []string {
 }
 
 // maxLine is the longest warning that Kubernetes asks for (k8s.io/api admission/v1, AdmissionResponse.Warnings).
-const maxLine = 120
+const (
+	maxLine = 120
+	maxWord = 100
+)
 
-// lines breaks a warning at its words, so that none of it is cut off.
+// lines breaks a warning at its words, so that none of it is cut off. A word is shortened that nobody would read, and what
+// is no character to print is replaced.
 func lines(text string) []string {
 	var out []string
-	line := ""
+	var line []rune
 	for word := range strings.FieldsSeq(text) {
-		if line != "" && len(line)+1+len(word) > maxLine {
-			out = append(out, line)
-			line = "  "
+		runes := []rune(strings.Map(printable, word))
+		if len(runes) > maxWord {
+			runes = append(runes[:maxWord-3:maxWord-3], '.', '.', '.')
 		}
-		if strings.TrimSpace(line) == "" {
-			line += word
-		} else {
-			line += " " + word
+		if len(line) > 0 && len(line)+1+len(runes) > maxLine {
+			out = append(out, string(line))
+			line = []rune{' '}
 		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		line = append(line, runes...)
 	}
-	return append(out, line)
+	return append(out, string(line))
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // unjoin lists the errors that errors.Join put together.

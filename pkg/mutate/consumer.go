@@ -233,18 +233,31 @@ func (c *consumer) ports() []uint16 {
 }
 
 // holding finds the mount that a path of the application's is in: the longest one counts. The agent then mounts the same,
-// at the same place.
+// at the same place. One whose folder depends on the container's environment cannot be mounted so.
 func (c *consumer) holding(file string) (corev1.VolumeMount, bool) {
-	var best corev1.VolumeMount
+	var best *corev1.VolumeMount
 	for _, u := range c.users {
-		for _, m := range u.VolumeMounts {
-			within := file == m.MountPath || strings.HasPrefix(file, strings.TrimSuffix(m.MountPath, "/")+"/")
-			if within && len(m.MountPath) > len(best.MountPath) && m.SubPathExpr == "" {
+		for i := range u.VolumeMounts {
+			m := &u.VolumeMounts[i]
+			if within(file, m.MountPath) && (best == nil || len(place(m.MountPath)) > len(place(best.MountPath))) {
 				best = m
 			}
 		}
 	}
-	return best, best.Name != ""
+	if best == nil || best.SubPathExpr != "" {
+		return corev1.VolumeMount{}, false
+	}
+	return *best, true
+}
+
+// place is where the kubelet mounts: paths are cleaned, and those that do not begin at the root do all the same
+// (kubernetes pkg/kubelet/kubelet_pods.go, makeMounts).
+func place(mountPath string) string { return path.Join("/", mountPath) }
+
+// within reports whether a file is a folder, or in it.
+func within(file, folder string) bool {
+	file, folder = place(file), place(folder)
+	return file == folder || strings.HasPrefix(file, strings.TrimSuffix(folder, "/")+"/")
 }
 
 // allContainers goes through init containers and containers.

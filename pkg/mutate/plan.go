@@ -280,7 +280,7 @@ func (p *planner) settle() {
 }
 
 func (p *planner) warn(format string, args ...any) {
-	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(format, args...))
+	p.plan.Warnings = append(p.plan.Warnings, lines(fmt.Sprintf(format, args...))...)
 }
 
 func union(a, b []string) []string {

@@ -2,10 +2,15 @@ package mutate
 
 import (
 	"encoding/json"
+	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certwire/certwire/pkg/reload/spec"
 )
@@ -34,6 +39,7 @@ func TestGoldenPods(t *testing.T) {
 				}
 			}
 			readByTheAgent(t, out)
+			admissible(t, out)
 			sown := sowPod(t, in)
 			grown, _ := planPod(t, sown, facts)
 			if diff := gocmp.Diff(withoutAgent(t, sown), withoutAgent(t, grown)); diff != "" {
@@ -70,6 +76,39 @@ func readByTheAgent(t *testing.T, object []byte) {
 			}
 			if _, err := spec.ParseConfig([]byte(expand(e.Value))); err != nil {
 				t.Errorf("the agent would not read %s: %v", e.Value, err)
+			}
+		}
+	}
+}
+
+// admissible holds the agent to what the API server's validation and the container runtime ask of its mounts and of its
+// environment (kubernetes pkg/apis/core/validation, ValidateVolumeMounts; execve(2), MAX_ARG_STRLEN).
+func admissible(t *testing.T, object []byte) {
+	t.Helper()
+	pod, err := DecodePod(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range pod.Spec.InitContainers {
+		if c.Name != AgentName || c.RestartPolicy == nil {
+			continue
+		}
+		places := []string{"/agent"}
+		for _, m := range c.VolumeMounts {
+			here := path.Clean(m.MountPath)
+			for _, there := range places {
+				if here == there || strings.HasPrefix(here, there+"/") || strings.HasPrefix(there, here+"/") {
+					t.Errorf("%s is mounted in or over %s", here, there)
+				}
+			}
+			places = append(places, here)
+			if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+				t.Errorf("there is no volume %s", m.Name)
+			}
+		}
+		for _, e := range c.Env {
+			if len(e.Name)+len(e.Value) >= 128<<10 {
+				t.Errorf("variable %s has %d bytes", e.Name, len(e.Value))
 			}
 		}
 	}
@@ -136,6 +175,69 @@ func withoutAgent(t *testing.T, raw []byte) map[string]any {
 		}
 	}
 	return pod
+}
+
+func TestAStrippedAgentIsRepairedWhateverThePlan(t *testing.T) {
+	t.Parallel()
+	in := readYAML(t, "testdata/pod/nginx-is-signalled/in.yaml")
+	facts := readFacts(t, "")
+	injected, _ := planPod(t, in, facts)
+	for sentence, change := range map[string]func(pod map[string]any, f *Facts){
+		"as it was":                      func(map[string]any, *Facts) {},
+		"the Certificate has gone":       func(_ map[string]any, f *Facts) { f.Certificates = func(string) []Certificate { return nil } },
+		"the agent is switched off":      func(_ map[string]any, f *Facts) { f.Agent.Enabled = false },
+		"nodes have become too old":      func(_ map[string]any, f *Facts) { f.Features.NativeSidecars = "they are old" },
+		"the namespace has opted out":    func(_ map[string]any, f *Facts) { f.NamespaceLabels = nil },
+		"nothing refers to the Secret":   func(pod map[string]any, _ *Facts) { delete(pod["spec"].(map[string]any), "volumes") },
+		"the annotations have been lost": func(pod map[string]any, _ *Facts) { delete(pod["metadata"].(map[string]any), "annotations") },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			var pod map[string]any
+			if err := json.Unmarshal(injected, &pod); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range pod["spec"].(map[string]any)["initContainers"].([]any) {
+				delete(c.(map[string]any), "restartPolicy")
+			}
+			facts := facts
+			change(pod, &facts)
+			raw, err := json.Marshal(pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, _ := planPod(t, raw, facts)
+			repaired, err := DecodePod(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := repaired.Spec.InitContainers[0]; c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+				t.Errorf("an init container that never ends: restartPolicy %v", c.RestartPolicy)
+			}
+			if again, _ := planPod(t, out, facts); string(again) != string(out) {
+				t.Errorf("the second pass changes something:\n%s", gocmp.Diff(string(out), string(again)))
+			}
+		})
+	}
+}
+
+// TestNoConfigurationIsTooLongForAProcess has certificates at the longest paths there can be.
+func TestNoConfigurationIsTooLongForAProcess(t *testing.T) {
+	t.Parallel()
+	pod := &Pod{Metadata: &PodMeta{Annotations: map[string]string{spec.HTTPKey: "POST :9000/reload"}}}
+	volume := corev1.Volume{Name: "tls", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{}}}
+	for i := range spec.MaxCertificates {
+		volume.Projected.Sources = append(volume.Projected.Sources, corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "web-tls"},
+			Items:                []corev1.KeyToPath{{Key: "tls.crt", Path: strconv.Itoa(i) + strings.Repeat("x", 4000)}},
+		}})
+	}
+	pod.Spec.Volumes = []corev1.Volume{volume}
+	pod.Spec.Containers = []corev1.Container{{Name: "web", VolumeMounts: []corev1.VolumeMount{{Name: "tls", MountPath: "/tls"}}}}
+	plan := NewPodPlan(pod, readFacts(t, ""))
+	if plan.Reason != ReasonSkipped || len(plan.Patch()) != 0 || len(plan.Warnings) == 0 || !strings.Contains(plan.Warnings[0], "its configuration would have") {
+		t.Errorf("%s: %v", plan.Reason, plan.Warnings)
+	}
 }
 
 func TestAPodIsItsWorkloads(t *testing.T) {

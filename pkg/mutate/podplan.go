@@ -50,6 +50,7 @@ func (p *podPlanner) decide() {
 		p.plan.Reason = ReasonNoSecret
 		return
 	}
+	p.unblock(p.ours())
 	lean := References(&p.pod.Spec)
 	referenced := lean.SecretNames()
 	if len(referenced) == 0 {
@@ -112,13 +113,8 @@ func (p *podPlanner) leaveToOwner(mode Mode) Reason {
 
 // inject writes the operations down.
 func (p *podPlanner) inject(c choice) {
-	added, err := newSidecar(c, p.facts.Limits)
-	if err != nil {
-		p.plan.Reason = ReasonSkipped
-		p.plan.Warnings = append(p.plan.Warnings, "the agent's configuration cannot be written; nothing is injected")
-		return
-	}
-	if at := slices.IndexFunc(p.pod.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == AgentName }); at >= 0 && p.isOurs() {
+	added := c.sidecar
+	if at := p.ours(); at >= 0 {
 		p.plan.Method, p.plan.Reason = MethodSidecar, ReasonInjected
 		p.repair(at, added.container)
 		return
@@ -141,21 +137,32 @@ func (p *podPlanner) inject(c choice) {
 	p.appendTo("/spec/initContainers", p.pod.Spec.InitContainers == nil, added.container)
 }
 
-// isOurs tells from the status annotation whether the agent's container is one that certwire added.
-func (p *podPlanner) isOurs() bool {
-	return slices.Contains(parseStatus(p.pod.Metadata.Annotations[StatusKey]).Added["spec.initContainers"], AgentName)
+// ours finds the agent's container, if certwire added it: -1 without one. The status annotation tells, or the container's own
+// configuration, since copies of a pod may come without annotations (kubectl debug).
+func (p *podPlanner) ours() int {
+	status := parseStatus(p.pod.Metadata.Annotations[StatusKey]).Added["spec.initContainers"]
+	return slices.IndexFunc(p.pod.Spec.InitContainers, func(c corev1.Container) bool {
+		configured := slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == configVariable })
+		return c.Name == AgentName && (configured || slices.Contains(status, AgentName))
+	})
 }
 
-// repair puts back what another webhook has dropped: one that was built before a field existed loses it when it writes
-// the object back. Without its restartPolicy the agent would be an init container that never ends.
-func (p *podPlanner) repair(at int, want corev1.Container) {
-	have := p.pod.Spec.InitContainers[at]
-	path := fmt.Sprintf("/spec/initContainers/%d", at)
-	if have.RestartPolicy == nil || *have.RestartPolicy != *want.RestartPolicy {
-		p.add(path+"/restartPolicy", *want.RestartPolicy)
+// unblock puts back what another webhook has dropped: one that was built before a field existed loses it when it writes the
+// object back. Without its restartPolicy the agent would be an init container that never ends, so this does not depend on
+// what the plan is by now.
+func (p *podPlanner) unblock(at int) {
+	if at < 0 {
+		return
 	}
-	if len(have.RestartPolicyRules) == 0 && len(want.RestartPolicyRules) > 0 {
-		p.add(path+"/restartPolicyRules", want.RestartPolicyRules)
+	if have := p.pod.Spec.InitContainers[at].RestartPolicy; have == nil || *have != corev1.ContainerRestartPolicyAlways {
+		p.add(fmt.Sprintf("/spec/initContainers/%d/restartPolicy", at), corev1.ContainerRestartPolicyAlways)
+	}
+}
+
+// repair puts back the rules by which the agent restarts the pod.
+func (p *podPlanner) repair(at int, want corev1.Container) {
+	if len(p.pod.Spec.InitContainers[at].RestartPolicyRules) == 0 && len(want.RestartPolicyRules) > 0 {
+		p.add(fmt.Sprintf("/spec/initContainers/%d/restartPolicyRules", at), want.RestartPolicyRules)
 	}
 }
 

@@ -2,6 +2,7 @@ package mutate
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ const (
 
 // Where the agent finds things.
 const (
+	program       = "/agent" // the image's own, see Dockerfile
+	agentFolder   = "/certwire"
 	volumesFolder = "/certwire/volumes"
 	stateFolder   = "/certwire/state"
 	podFolder     = "/certwire/pod"
@@ -38,6 +41,12 @@ const (
 // DeliverKey is an annotation on a Pod that holds the fingerprint of the leaf that it may take up now.
 const DeliverKey = "certwire.dev/deliver"
 
+// configVariable holds the agent's configuration (cmd/agent).
+const configVariable = "CERTWIRE_AGENT"
+
+// maxVariable bounds it: a process with a variable of 128 KiB cannot be started (execve(2), MAX_ARG_STRLEN).
+const maxVariable = 100 << 10
+
 // restartCode is the exit code that has all containers restarted (pkg/reload, RestartExitCode).
 const restartCode = 88
 
@@ -47,8 +56,8 @@ type sidecar struct {
 	volumes   []corev1.Volume
 }
 
-// newSidecar composes the container. limits are the namespace's bounds on containers.
-func newSidecar(c choice, limits []corev1.LimitRangeItem) (sidecar, error) {
+// newSidecar composes the container.
+func newSidecar(c choice) (sidecar, error) {
 	s := sidecar{container: corev1.Container{
 		Name: AgentName, Image: c.agent.Image, ImagePullPolicy: corev1.PullIfNotPresent,
 		RestartPolicy:            new(corev1.ContainerRestartPolicyAlways),
@@ -75,14 +84,15 @@ func newSidecar(c choice, limits []corev1.LimitRangeItem) (sidecar, error) {
 	if err != nil {
 		return s, err
 	}
-	s.container.Env = []corev1.EnvVar{{Name: "CERTWIRE_AGENT", Value: escape(string(text))}}
+	if len(text) > maxVariable {
+		return s, fmt.Errorf("its configuration would have %d bytes, and may have %d", len(text), maxVariable)
+	}
+	s.container.Env = []corev1.EnvVar{{Name: configVariable, Value: escape(string(text))}}
 	if port := c.agent.MetricsPort; port > 0 {
 		s.container.Env = append(s.container.Env, corev1.EnvVar{Name: "CERTWIRE_AGENT_LISTEN", Value: ":" + strconv.Itoa(int(port))})
 		s.container.Ports = []corev1.ContainerPort{{Name: AgentName, ContainerPort: port, Protocol: corev1.ProtocolTCP}}
 	}
-	if c.consumer.spec.Resources == nil { // otherwise the pod's are for all of its containers together
-		s.container.Resources = bounded(c.agent.Resources, guaranteed(c.consumer.spec), limits)
-	}
+	s.container.Resources = c.resources
 	return s, nil
 }
 
@@ -98,9 +108,7 @@ func (s *sidecar) watch(config *spec.Config, c choice) {
 		if len(config.Certificates) >= spec.MaxCertificates {
 			return
 		}
-		if seen[certificate.Name] {
-			certificate.Name += " in " + volume
-		}
+		certificate.Name = unused(seen, certificate.Name, volume)
 		seen[certificate.Name] = true
 		certificate.Root = path.Join(volumesFolder, volume)
 		config.Certificates = append(config.Certificates, certificate)
@@ -121,6 +129,16 @@ func (s *sidecar) watch(config *spec.Config, c choice) {
 	}
 }
 
+// unused is a name that no other certificate has, of what the agent takes at most.
+func unused(seen map[string]bool, secret, volume string) string {
+	const most = 253
+	name := secret
+	for n, end := 1, " in "+volume; seen[name]; n, end = n+1, fmt.Sprintf(" in %s (%d)", volume, n+1) {
+		name = secret[:min(len(secret), most-len(end))] + end
+	}
+	return name
+}
+
 // unlessDefault is how the agent's configuration spells a path: nothing for the usual one, a dash for none.
 func unlessDefault(file, usual string) string {
 	switch file {
@@ -128,6 +146,8 @@ func unlessDefault(file, usual string) string {
 		return ""
 	case "":
 		return "-"
+	case "-":
+		return "./-"
 	}
 	return file
 }
@@ -181,73 +201,6 @@ func securityContext(c choice) *corev1.SecurityContext {
 		out.RunAsGroup, out.AppArmorProfile, out.SELinuxOptions = app.RunAsGroup, app.AppArmorProfile, app.SELinuxOptions
 	}
 	return out
-}
-
-// guaranteed reports whether a pod's quality of service is Guaranteed: cpu and memory of every container have a limit,
-// and a request that is the same (kubernetes pkg/apis/core/v1/helper/qos).
-func guaranteed(s *corev1.PodSpec) bool {
-	for c := range allContainers(s) {
-		if c.Name == AgentName {
-			continue
-		}
-		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-			limit, ok := c.Resources.Limits[name]
-			if !ok || limit.IsZero() {
-				return false
-			}
-			if request, ok := c.Resources.Requests[name]; ok && request.Cmp(limit) != 0 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// bounded brings resources to where the pod's quality of service and the namespace's LimitRanges want them: a container
-// outside of those bounds would be refused, and the whole pod with it (kubernetes plugin/pkg/admission/limitranger).
-func bounded(r corev1.ResourceRequirements, same bool, limits []corev1.LimitRangeItem) corev1.ResourceRequirements {
-	out := *r.DeepCopy()
-	for _, l := range limits {
-		if l.Type != corev1.LimitTypeContainer {
-			continue
-		}
-		for name, least := range l.Min {
-			raise(out.Requests, name, least)
-			raise(out.Limits, name, least)
-		}
-		for name, most := range l.Max {
-			lower(out.Requests, name, most)
-			lower(out.Limits, name, most)
-		}
-		for name, ratio := range l.MaxLimitRequestRatio {
-			limit, limited := out.Limits[name]
-			request, requested := out.Requests[name]
-			if limited && requested && ratio.Sign() > 0 && limit.AsApproximateFloat64() > request.AsApproximateFloat64()*ratio.AsApproximateFloat64() {
-				out.Requests[name] = limit // the only ratio that every LimitRange takes
-			}
-		}
-	}
-	if same {
-		for name, limit := range out.Limits {
-			if out.Requests == nil {
-				out.Requests = corev1.ResourceList{}
-			}
-			out.Requests[name] = limit
-		}
-	}
-	return out
-}
-
-func raise(list corev1.ResourceList, name corev1.ResourceName, least resource.Quantity) {
-	if have, ok := list[name]; ok && have.Cmp(least) < 0 {
-		list[name] = least
-	}
-}
-
-func lower(list corev1.ResourceList, name corev1.ResourceName, most resource.Quantity) {
-	if have, ok := list[name]; ok && have.Cmp(most) > 0 {
-		list[name] = most
-	}
 }
 
 func join(methods []spec.Method) string {

@@ -139,7 +139,7 @@ func deployment(name string, secrets ...string) *appsv1.Deployment {
 	}
 	for _, s := range secrets {
 		d.Spec.Template.Spec.Volumes = append(d.Spec.Template.Spec.Volumes, corev1.Volume{
-			Name: s, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: s}},
+			Name: s[:min(len(s), 63)], VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: s}},
 		})
 	}
 	return d

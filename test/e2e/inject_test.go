@@ -429,3 +429,118 @@ func bare(pod *corev1.Pod) *corev1.Container {
 	agent.Image, agent.Env, agent.ImagePullPolicy = "", nil, ""
 	return agent
 }
+
+// TestWhatNobodyRollsOutIsInjected has Pods of ReplicaSets: a Deployment's is replaced by its owner, one of Argo Rollouts or of
+// nobody is not.
+func TestWhatNobodyRollsOutIsInjected(t *testing.T) {
+	t.Parallel()
+	ns := restricted(t)
+	for sentence, c := range map[string]struct {
+		labels map[string]string
+		want   bool
+	}{
+		"of a Deployment": {map[string]string{"pod-template-hash": "5c9d8"}, false},
+		"of a Rollout":    {map[string]string{"rollouts-pod-template-hash": "5c9d8"}, true},
+		"of nobody":       {nil, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			pod := restrictedPod(nil)
+			pod.Labels = c.labels
+			pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-5c9d8", UID: "1", Controller: new(true)}}
+			if got := dryRun(t, ns, pod); (agentOf(got) != nil) != c.want {
+				t.Errorf("agent %v", agentOf(got))
+			}
+		})
+	}
+}
+
+// dryRun is what the API server would store.
+func dryRun(t *testing.T, ns string, pod *corev1.Pod) *corev1.Pod {
+	t.Helper()
+	var stored *corev1.Pod
+	eventually(t, "the pod is let in", func() bool {
+		var err error
+		stored, err = cluster.Client.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}})
+		if err != nil && !strings.Contains(err.Error(), "serviceaccount") {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	return stored
+}
+
+// TestNothingOfANamespacesKeepsAPodOut has bounds and quotas that leave the agent little, or nothing.
+func TestNothingOfANamespacesKeepsAPodOut(t *testing.T) {
+	t.Parallel()
+	amounts := func(text string) corev1.ResourceList {
+		list := corev1.ResourceList{}
+		for word := range strings.FieldsSeq(text) {
+			name, value, _ := strings.Cut(word, "=")
+			list[corev1.ResourceName(name)] = resource.MustParse(value)
+		}
+		return list
+	}
+	ofPods := func(least, most, ratio string) corev1.LimitRangeItem {
+		return corev1.LimitRangeItem{Type: corev1.LimitTypePod, Min: amounts(least), Max: amounts(most), MaxLimitRequestRatio: amounts(ratio)}
+	}
+	for sentence, c := range map[string]struct {
+		limits           []corev1.LimitRangeItem
+		quota            string
+		requests, bounds string
+		pod              string
+		agent            bool
+	}{
+		"a pod's maximum that is reached":      {limits: []corev1.LimitRangeItem{ofPods("", "cpu=1", "")}, bounds: "cpu=1"},
+		"a pod's maximum with a little left":   {limits: []corev1.LimitRangeItem{ofPods("", "cpu=1 memory=80Mi", "")}, bounds: "cpu=990m memory=64Mi", agent: true},
+		"a pod's ratio":                        {limits: []corev1.LimitRangeItem{ofPods("", "", "cpu=1")}, bounds: "cpu=1", agent: true},
+		"a pod's minimum, without a limit":     {limits: []corev1.LimitRangeItem{ofPods("memory=128Mi", "", "")}, requests: "memory=128Mi", agent: true},
+		"a quota for storage":                  {quota: "requests.ephemeral-storage=1Gi limits.ephemeral-storage=1Gi", bounds: "ephemeral-storage=100Mi", agent: true},
+		"a container's ratio of storage":       {limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: amounts("ephemeral-storage=1")}}, bounds: "ephemeral-storage=100Mi", agent: true},
+		"a maximum that is less than it needs": {limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Max: amounts("memory=4Mi")}}, bounds: "memory=4Mi"},
+		"resources of the pod's own, and defaults for containers": {
+			limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: amounts("cpu=500m")}}, bounds: "cpu=500m", pod: "cpu=500m", agent: true,
+		},
+		"resources of the pod's own, and a minimum": {
+			limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Min: amounts("cpu=50m")}}, bounds: "cpu=500m", pod: "cpu=500m",
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			ns := restricted(t)
+			if len(c.limits) > 0 {
+				if _, err := cluster.Client.CoreV1().LimitRanges(ns).Create(t.Context(), &corev1.LimitRange{
+					ObjectMeta: metav1.ObjectMeta{Name: "bounds"}, Spec: corev1.LimitRangeSpec{Limits: c.limits},
+				}, metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.quota != "" {
+				if _, err := cluster.Client.CoreV1().ResourceQuotas(ns).Create(t.Context(), &corev1.ResourceQuota{
+					ObjectMeta: metav1.ObjectMeta{Name: "quota"}, Spec: corev1.ResourceQuotaSpec{Hard: amounts(c.quota)},
+				}, metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pod := restrictedPod(map[string]string{"certwire.dev/http": "POST :9000/reload"})
+			pod.Spec.Containers[0].Resources = corev1.ResourceRequirements{Requests: amounts(c.requests), Limits: amounts(c.bounds)}
+			if c.pod != "" {
+				pod.Spec.Resources = &corev1.ResourceRequirements{Requests: amounts(c.pod), Limits: amounts(c.pod)}
+			}
+			last := ""
+			defer func() {
+				if t.Failed() {
+					t.Log(last)
+				}
+			}()
+			eventually(t, "the pod is let in", func() bool { // once the bounds are known to both
+				stored, err := cluster.Client.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}})
+				if err != nil {
+					last = err.Error()
+					return false
+				}
+				last = "agent: " + map[bool]string{true: "yes", false: "no"}[agentOf(stored) != nil]
+				return (agentOf(stored) != nil) == c.agent
+			})
+		})
+	}
+}

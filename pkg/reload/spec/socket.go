@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"time"
 )
@@ -34,7 +35,11 @@ type Step struct {
 }
 
 // Bounds of a script.
-const maxSteps = 32
+const (
+	maxSteps       = 32
+	maxExpectation = 512
+	maxWritten     = 4000
+)
 
 // ParseSocket reads an address with options, and a script of lines:
 //
@@ -64,6 +69,9 @@ func ParseSocket(value string) (Socket, error) {
 		switch {
 		case strings.HasPrefix(line, ">"):
 			if !open {
+				if len(s.Steps) == maxSteps {
+					return s, fmt.Errorf("has more than %d steps", maxSteps)
+				}
 				s.Steps = append(s.Steps, Step{})
 				open = true
 			}
@@ -76,7 +84,7 @@ func ParseSocket(value string) (Socket, error) {
 			if !open {
 				return s, fmt.Errorf("%s expects an answer, but nothing was sent before it", at)
 			}
-			expect, err := regexp.Compile(strings.TrimSpace(line[1:]))
+			expect, err := expectation(strings.TrimSpace(line[1:]))
 			if err != nil {
 				return s, fmt.Errorf("%s: %w", at, err)
 			}
@@ -86,13 +94,39 @@ func ParseSocket(value string) (Socket, error) {
 			return s, fmt.Errorf("%s begins with neither > (send) nor < (expect)", at)
 		}
 	}
-	switch {
-	case len(s.Steps) == 0:
+	if len(s.Steps) == 0 {
 		return s, errors.New("sends nothing; a line that begins with > is sent")
-	case len(s.Steps) > maxSteps:
-		return s, fmt.Errorf("has more than %d steps", maxSteps)
 	}
 	return s, nil
+}
+
+// expectation compiles a regular expression that a person would write. Matching takes linear time whatever it is, but a
+// repetition is written out when it is compiled: "a{1000}" as often as an annotation has room for took a second and half a
+// gigabyte, in the webhook.
+func expectation(text string) (*regexp.Regexp, error) {
+	if len(text) > maxExpectation {
+		return nil, fmt.Errorf("the expression is longer than %d bytes", maxExpectation)
+	}
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	if written(parsed) > maxWritten {
+		return nil, errors.New("the expression repeats too much")
+	}
+	return regexp.Compile(text)
+}
+
+// written is how much an expression comes to without its repetitions.
+func written(e *syntax.Regexp) int {
+	n := 1 + len(e.Rune)
+	for _, sub := range e.Sub {
+		n += written(sub)
+	}
+	if e.Op == syntax.OpRepeat {
+		n *= max(e.Min, e.Max, 1)
+	}
+	return n
 }
 
 func parseAddress(line string) (Socket, error) {
