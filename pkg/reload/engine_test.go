@@ -462,6 +462,20 @@ func TestAFailureIsSaidOnceAndMendsItself(t *testing.T) {
 	r.state(reload.Served, second)
 }
 
+func TestAServerThatWasSeenToServeIsNotTakenForOneThatStarts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := r.leaf(2*time.Hour), r.leaf(time.Hour)
+	r.mount.Write(t, first.Files())
+	server := loaded(t, r.mount.Dir)
+	r.start(settings{"startDeadline": "1h", "verify": port(server.Addr), "http": httpServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+	})})
+	eventually(t, r.describe, func() bool { return r.logs.count("endpoints are known") == 1 })
+	r.mount.Write(t, second.Files())
+	r.state(reload.Failed, second)
+}
+
 func TestAMethodThatFailsGivesWayToTheNext(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
