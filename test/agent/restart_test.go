@@ -13,6 +13,7 @@ var restarted = map[string]server{
 		"certwire.dev/method": "restart", "certwire.dev/verify": "8443",
 	}),
 	"PostgreSQL": postgres(map[string]string{"certwire.dev/method": "restart", "certwire.dev/verify": "5432+postgres"}),
+	"MariaDB":    mariadb(map[string]string{"certwire.dev/preset": "mariadb"}),
 	"Redis":      redis(map[string]string{"certwire.dev/preset": "redis"}),
 }
 

@@ -16,7 +16,7 @@ const recipe = "1"
 
 // packages are what is brought, each with all that it depends on. A shell is what initdb starts its server with.
 func packages() []string {
-	return []string{"nginx", "haproxy", "postgresql", "redis-server", "mosquitto", "dash"}
+	return []string{"nginx", "haproxy", "postgresql", "redis-server", "mosquitto", "mariadb-server-core", "dash"}
 }
 
 // wanted are the files and folders of the image; what they need in libraries comes along. Some are patterns, since
@@ -33,6 +33,9 @@ func wanted() []string {
 		"usr/share/postgresql/*",
 		"usr/bin/redis-server",
 		"usr/sbin/mosquitto",
+		"usr/sbin/mariadbd",
+		"usr/share/mysql/english",
+		"usr/share/mysql/charsets",
 		"usr/lib/*/libgcc_s.so.1", // libc loads it when a thread ends
 	}
 }

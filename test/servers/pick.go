@@ -85,7 +85,7 @@ func (p *picker) take(name string) error {
 func (p *picker) libraries(name string) error {
 	file, err := elf.Open(p.from.path(name))
 	if err != nil {
-		return nil //nolint:nilerr // it is no program
+		return nil // it is no program
 	}
 	defer file.Close()
 	for _, part := range file.Progs {
