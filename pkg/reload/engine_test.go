@@ -239,6 +239,32 @@ func TestAVolumeThatCannotBeTakenUp(t *testing.T) {
 	}
 }
 
+func TestFilesThatAreWrittenInPlaceAreTakenUpWhenTheyAreWhole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := r.leaf(2*time.Hour), r.leaf(time.Hour)
+	write := func(name string, content []byte) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(r.mount.Dir, name), content, 0o644))
+	}
+	write("tls.crt", first.CertPEM())
+	write("tls.key", first.KeyPEM())
+	w := ways[spec.HTTPMethod](t, r.mount.Dir)
+	r.start(w.settings)
+	r.state(reload.Watching, first)
+	write("tls.crt", second.CertPEM()[:300])
+	r.state(reload.Invalid, pki.Pair{})
+	write("tls.crt", second.CertPEM())
+	r.state(reload.KeyMismatch, pki.Pair{})
+	write("tls.key", second.KeyPEM()[:100])
+	r.looks()
+	if n := w.acted.Load(); n != 0 {
+		t.Errorf("the server was told %d times", n)
+	}
+	write("tls.key", second.KeyPEM())
+	r.state(reload.Served, second)
+}
+
 func TestAnUnreadableKeyDoesNotStopIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
