@@ -16,7 +16,6 @@ func TestAJobEndsWithTheAgentInItsPod(t *testing.T) {
 	r := prepare(t, s, "restricted")
 	p := s.pod()
 	p.Spec.RestartPolicy = corev1.RestartPolicyNever
-	inject(t, p)
 	job, err := cluster.Client.BatchV1().Jobs(r.namespace).Create(t.Context(), &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"},
 		Spec: batchv1.JobSpec{BackoffLimit: new(int32(0)), Template: corev1.PodTemplateSpec{

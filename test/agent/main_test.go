@@ -4,9 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -60,9 +62,47 @@ func run(ctx context.Context, m *testing.M) int {
 		return 1
 	}
 	defer cluster.Stop()
+	log, err := os.Create(filepath.Join(folder, "replicas.log"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer log.Close()
+	certwire, err := install(ctx, log)
+	if certwire != nil {
+		defer certwire.Stop()
+	}
+	if err != nil {
+		text, _ := os.ReadFile(log.Name())
+		fmt.Fprintf(os.Stderr, "%v\n%s\n", err, text)
+		return 1
+	}
 	code := m.Run()
+	if code != 0 {
+		text, _ := os.ReadFile(log.Name())
+		fmt.Fprintf(os.Stderr, "--- the webhook's log, last part\n%s\n", text[max(0, len(text)-20_000):])
+	}
 	fmt.Print(measured.table())
 	return code
+}
+
+// install runs the webhook, which injects the agent that was built from this tree. It is a process of this machine: the
+// Deployment of the manifests is to have no pods.
+func install(ctx context.Context, log io.Writer) (*harness.Certwire, error) {
+	certwire, err := harness.Deploy(ctx, cluster, log, 1, "--ca-publish-delay=1s", "--shutdown-delay=0s")
+	if err != nil {
+		return certwire, err
+	}
+	config, err := os.ReadFile(certwire.ConfigFile())
+	if err != nil {
+		return certwire, fmt.Errorf("reading the configuration: %w", err)
+	}
+	released := regexp.MustCompile(`(?m)^( +image: ).*$`)
+	if err := certwire.Configure(ctx, released.ReplaceAll(config, []byte("${1}"+agentImage))); err != nil {
+		return certwire, err
+	}
+	_, err = cluster.Kubectl(ctx, "", "scale", "--namespace", harness.Namespace, "deployment/certwire-webhook", "--replicas=0")
+	return certwire, err
 }
 
 // images builds what the pods run and returns the flags of test/cluster that bring it.

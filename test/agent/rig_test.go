@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/certwire/certwire/pkg/probe"
 	"github.com/certwire/certwire/test/pki"
@@ -69,6 +72,7 @@ func prepare(t *testing.T, s server, level string) *rig {
 	r.must(err)
 	_, err = cluster.Client.CoreV1().ConfigMaps(ns.Name).Create(t.Context(), r.config(s.config), metav1.CreateOptions{})
 	r.must(err)
+	r.known()
 	return r
 }
 
@@ -80,14 +84,50 @@ func deploy(t *testing.T, s server) *rig {
 	return r
 }
 
-// start creates the pod and waits until it serves the first leaf, and the agent knows it.
+// start creates the pod, into which the webhook injects the agent, and waits until it serves the first leaf.
 func (r *rig) start(p *corev1.Pod) {
 	r.t.Helper()
-	p.Namespace = r.namespace
-	inject(r.t, p)
-	_, err := cluster.Client.CoreV1().Pods(r.namespace).Create(r.t.Context(), p, metav1.CreateOptions{})
+	made, warnings, err := r.create(r.t.Context(), p)
 	r.must(err)
+	if !hasAgent(made) {
+		r.t.Fatalf("the agent was not injected: %q", warnings)
+	}
 	r.await(p.Name)
+}
+
+// create creates a pod, and returns it with what the one who makes it is warned of.
+func (r *rig) create(ctx context.Context, p *corev1.Pod, dryRun ...string) (*corev1.Pod, []string, error) {
+	r.t.Helper()
+	var heard heard
+	config := rest.CopyConfig(cluster.Rest)
+	config.WarningHandler = &heard
+	client, err := kubernetes.NewForConfig(config)
+	r.must(err)
+	made, err := client.CoreV1().Pods(r.namespace).Create(ctx, p, metav1.CreateOptions{DryRun: dryRun})
+	return made, heard, err
+}
+
+// heard collects the warnings of one request.
+type heard []string
+
+// HandleWarningHeader implements [rest.WarningHandler].
+func (h *heard) HandleWarningHeader(_ int, _, text string) { *h = append(*h, text) }
+
+func hasAgent(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == agentContainer })
+}
+
+// known waits until the webhook has heard of the Certificate: its cache is behind by milliseconds.
+func (r *rig) known() {
+	r.t.Helper()
+	probe := asked("POST :9090/reload").pod()
+	r.eventually(pollAPIEvery, "the webhook to know of the Certificate", func(ctx context.Context) error {
+		made, warnings, err := r.create(ctx, probe, metav1.DryRunAll)
+		if err == nil && !hasAgent(made) {
+			err = fmt.Errorf("it does not inject, and says %q", warnings)
+		}
+		return err
+	})
 }
 
 // await waits until the pod is ready and serves the first leaf.
@@ -303,8 +343,11 @@ func (r *rig) eventually(every time.Duration, what string, condition func(contex
 	r.t.Helper()
 	var last error
 	err := wait.PollUntilContextTimeout(r.t.Context(), every, patience, true, func(ctx context.Context) (bool, error) {
-		last = condition(ctx)
-		return last == nil, nil
+		err := condition(ctx)
+		if err == nil || last == nil || ctx.Err() == nil { // an end of patience says nothing of what was waited for
+			last = err
+		}
+		return err == nil, nil
 	})
 	if err != nil {
 		r.t.Fatalf("waiting for %s: %v: %v\n%s", what, err, last, r.shown())

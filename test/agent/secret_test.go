@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -76,16 +77,15 @@ func TestACertificateThatTheAgentMayNotReadIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := asked("POST :9090/reload")
 	r := prepare(t, s, "baseline")
-	r.start(asRoot(s.pod(), 0o400))
-	r.said("certificate cannot be taken up", "state", "unreadable", "cause", "permission denied")
-	next := r.replace()
-	r.answers("/file", next.Chain[0].SerialNumber.Text(16))
-	r.stillServes(r.first)
-	r.answers("/asked", "0")
-	if n := r.count("certificate cannot be taken up"); n != 1 {
-		t.Errorf("it was said %d times", n)
+	made, warnings, err := r.create(t.Context(), asRoot(s.pod(), 0o400))
+	r.must(err)
+	if hasAgent(made) {
+		t.Error("the agent was injected")
 	}
-	r.restarts(nil)
+	if want := "only root can read volume tls (defaultMode); set fsGroup"; !strings.Contains(strings.Join(warnings, "\n"), want) {
+		t.Errorf("the one who made the pod was told %q, not %q", warnings, want)
+	}
+	r.await(made.Name)
 }
 
 func TestAKeyThatTheAgentMayNotReadIsNoHindrance(t *testing.T) {

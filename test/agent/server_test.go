@@ -209,12 +209,18 @@ func own(from string, annotations map[string]string) server {
 	}
 }
 
-// ownFromEnvironment is given its certificate in environment variables; the volume is there for the agent alone.
+// ownFromEnvironment is given its certificate in environment variables, and has no volume with it.
 func ownFromEnvironment(annotations map[string]string) server {
 	s := own("env", annotations)
 	change := s.change
 	s.change = func(p *corev1.PodSpec) {
 		change(p)
+		p.Volumes = p.Volumes[1:]
+		for _, list := range [][]corev1.Container{p.InitContainers, p.Containers} {
+			for i := range list {
+				list[i].VolumeMounts = list[i].VolumeMounts[1:]
+			}
+		}
 		for variable, key := range map[string]string{"TLS_CRT": "tls.crt", "TLS_KEY": "tls.key"} {
 			p.Containers[0].Env = append(p.Containers[0].Env, corev1.EnvVar{
 				Name: variable, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{

@@ -31,7 +31,7 @@ var inPlace = map[string]struct {
 	"PostgreSQL at a signal":           {postgres(map[string]string{"certwire.dev/preset": "postgres"}), "signal"},
 	"Redis over its own port":          {redis(map[string]string{"certwire.dev/preset": "redis", "certwire.dev/socket": redisSocket}), "socket"},
 	"mosquitto at a signal":            {mosquitto(map[string]string{"certwire.dev/preset": "mosquitto"}), "signal"},
-	"a Go server that watches":         {own("watch", map[string]string{"certwire.dev/method": "self"}), "self"},
+	"a Go server that watches":         {own("watch", nil), "self"},
 	"a Go server that is asked (HTTP)": {own("once", map[string]string{"certwire.dev/http": "POST :9090/reload"}), "http"},
 }
 
