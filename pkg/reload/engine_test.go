@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -500,6 +501,20 @@ func TestAServerThatWasSeenToServeIsNotTakenForOneThatStarts(t *testing.T) {
 	eventually(t, r.describe, func() bool { return r.logs.count("endpoints are known") == 1 })
 	r.mount.Write(t, second.Files())
 	r.state(reload.Failed, second)
+}
+
+func TestAProcessThatDoesNotCatchTheSignalYetIsSignalledOnceItDoes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := r.leaf(2*time.Hour), r.leaf(time.Hour)
+	r.mount.Write(t, first.Files())
+	name, _, cmd := child(t, "late", r.mount.Dir)
+	r.start(settings{"method": "signal", "signal": "HUP", "process": name, "attempts": 20, "backoff": "50ms"})
+	r.state(reload.Watching, first)
+	r.mount.Write(t, second.Files())
+	eventually(t, r.describe, func() bool { return r.logs.count("method is tried again") == 1 })
+	must(t, cmd.Process.Signal(syscall.SIGUSR1))
+	r.state(reload.Unverified, second)
 }
 
 func TestAMethodThatFailsGivesWayToTheNext(t *testing.T) {
