@@ -95,5 +95,7 @@ func (r *rig) shown() string {
 		delete(l, "component")
 		_, _ = fmt.Fprintln(&out, l)
 	}
-	return fmt.Sprintf("the agent's log (%v):\n%s", err, out.String())
+	before, _ := cluster.Client.CoreV1().Pods(r.namespace).
+		GetLogs(r.pod.Name, &corev1.PodLogOptions{Container: agentContainer, Previous: true}).DoRaw(context.Background())
+	return fmt.Sprintf("the agent's log (%v):\n%s\nand before it was started last:\n%s", err, out.String(), before)
 }
