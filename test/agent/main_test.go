@@ -109,13 +109,13 @@ func install(ctx context.Context, log io.Writer) (*harness.Certwire, error) {
 func images(ctx context.Context, folder string) ([]string, error) {
 	app, agent := filepath.Join(folder, "app"), filepath.Join(folder, "agent")
 	for _, args := range [][]string{
-		{"-ldflags", "-s -w", "-o", app, "./test/agent/app"},
-		{"-trimpath", "-tags", agentTags, "-ldflags", "-s -w -X main.version=test", "-o", agent, "./cmd/agent"}, // as in the Makefile
+		{"go", "build", "-ldflags", "-s -w", "-o", app, "./test/agent/app"},
+		{"make", "build-agent", "BIN=" + folder, "VERSION=test"},
 	} {
-		build := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
+		build := exec.CommandContext(ctx, args[0], args[1:]...)
 		build.Dir, build.Env = harness.Root(), append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("building %s: %w\n%s", args[len(args)-1], err, out)
+			return nil, fmt.Errorf("%s: %w\n%s", args, err, out)
 		}
 	}
 	debian, err := servers.Folder(ctx, filepath.Join(harness.Root(), ".cache", "servers"), os.Stderr)
@@ -124,6 +124,3 @@ func images(ctx context.Context, folder string) ([]string, error) {
 	}
 	return []string{"--image=" + appImage + "=" + app, "--image=" + agentImage + "=" + agent, "--image=" + serversImage + "=" + debian}, nil
 }
-
-// agentTags is what the Makefile builds the agent with.
-const agentTags = "nethttpomithttp2"
