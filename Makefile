@@ -55,9 +55,10 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > /dev/null || exit 1; \
 	  done; \
 	done
-	go test ./certs/... ./cmd/... ./pkg/... ./test/harness
+	go test ./certs/... ./cmd/... ./pkg/... ./test/harness ./test/servers
 	go test -count=1 -v -timeout 30m ./test/node
 	go test -count=1 -v -timeout 10m ./test/presets
+	go test -count=1 -v -timeout 30m ./test/agent
 	go test -count=1 -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
 
 .PHONY: control-plane

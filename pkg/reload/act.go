@@ -64,9 +64,10 @@ func (e *Engine) carryOut(ctx context.Context, method spec.Method) error {
 // again reports whether a method is worth another attempt. At the start of the pod the server may take its time.
 func (e *Engine) again(attempt int) bool { return attempt < e.config.Attempts || e.starting() }
 
-// starting reports that the agent, and so most likely the pod, started not long ago.
+// starting reports that the agent, and so most likely the pod, started not long ago, and that the server was not seen
+// to serve yet. One that was and then refuses has no more excuse than an old one.
 func (e *Engine) starting() bool {
-	return e.options.Now().Sub(e.started) < time.Duration(e.config.StartDeadline)
+	return !e.up && e.options.Now().Sub(e.started) < time.Duration(e.config.StartDeadline)
 }
 
 // jitter spreads a wait over half to one and a half of it, so that replicas do not fall into step.

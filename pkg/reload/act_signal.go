@@ -30,8 +30,10 @@ func (e *Engine) actSignal(_ context.Context) error {
 	if grace := time.Duration(e.config.Grace); age >= 0 && age < grace {
 		return &laterError{grace - age, fmt.Errorf("process %s has been running for %s, not yet for %s", p, age.Round(time.Millisecond), grace)}
 	}
+	// It is asked again, since it may be about to: a HAProxy master that reloads executes itself anew, and catches nothing
+	// until it has read its configuration (src/haproxy.c, mworker_reload).
 	if err := p.catches(int(signal)); err != nil {
-		return final(fmt.Errorf("SIG%s is not sent: %w", e.spec.Signal, err))
+		return fmt.Errorf("SIG%s is not sent: %w", e.spec.Signal, err)
 	}
 	if me := os.Geteuid(); me != 0 && me != p.real && me != p.saved {
 		return final(fmt.Errorf("SIG%s is not sent: process %s runs as user %d and the agent as user %d", e.spec.Signal, p, p.real, me))

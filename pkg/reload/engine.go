@@ -53,6 +53,8 @@ type Engine struct {
 	// started is when the agent began, and first is true until it has dealt with what it found then.
 	started time.Time
 	first   bool
+	// up is true once the server was seen to serve.
+	up bool
 	// said is what was logged, see once.
 	said map[string]string
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,6 +240,32 @@ func TestAVolumeThatCannotBeTakenUp(t *testing.T) {
 	}
 }
 
+func TestFilesThatAreWrittenInPlaceAreTakenUpWhenTheyAreWhole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := r.leaf(2*time.Hour), r.leaf(time.Hour)
+	write := func(name string, content []byte) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(r.mount.Dir, name), content, 0o644))
+	}
+	write("tls.crt", first.CertPEM())
+	write("tls.key", first.KeyPEM())
+	w := ways[spec.HTTPMethod](t, r.mount.Dir)
+	r.start(w.settings)
+	r.state(reload.Watching, first)
+	write("tls.crt", second.CertPEM()[:300])
+	r.state(reload.Invalid, pki.Pair{})
+	write("tls.crt", second.CertPEM())
+	r.state(reload.KeyMismatch, pki.Pair{})
+	write("tls.key", second.KeyPEM()[:100])
+	r.looks()
+	if n := w.acted.Load(); n != 0 {
+		t.Errorf("the server was told %d times", n)
+	}
+	write("tls.key", second.KeyPEM())
+	r.state(reload.Served, second)
+}
+
 func TestAnUnreadableKeyDoesNotStopIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -460,6 +487,34 @@ func TestAFailureIsSaidOnceAndMendsItself(t *testing.T) {
 	}
 	broken.Store(false)
 	r.state(reload.Served, second)
+}
+
+func TestAServerThatWasSeenToServeIsNotTakenForOneThatStarts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := r.leaf(2*time.Hour), r.leaf(time.Hour)
+	r.mount.Write(t, first.Files())
+	server := loaded(t, r.mount.Dir)
+	r.start(settings{"startDeadline": "1h", "verify": port(server.Addr), "http": httpServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+	})})
+	eventually(t, r.describe, func() bool { return r.logs.count("endpoints are known") == 1 })
+	r.mount.Write(t, second.Files())
+	r.state(reload.Failed, second)
+}
+
+func TestAProcessThatDoesNotCatchTheSignalYetIsSignalledOnceItDoes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := r.leaf(2*time.Hour), r.leaf(time.Hour)
+	r.mount.Write(t, first.Files())
+	name, _, cmd := child(t, "late", r.mount.Dir)
+	r.start(settings{"method": "signal", "signal": "HUP", "process": name, "attempts": 20, "backoff": "50ms"})
+	r.state(reload.Watching, first)
+	r.mount.Write(t, second.Files())
+	eventually(t, r.describe, func() bool { return r.logs.count("method is tried again") == 1 })
+	must(t, cmd.Process.Signal(syscall.SIGUSR1))
+	r.state(reload.Unverified, second)
 }
 
 func TestAMethodThatFailsGivesWayToTheNext(t *testing.T) {

@@ -30,6 +30,13 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "serve":
 		childServes(os.Getenv("CERTWIRE_TEST_DIR"))
+	case "late":
+		signal.Ignore(syscall.SIGHUP)
+		begin := make(chan os.Signal, 1)
+		signal.Notify(begin, syscall.SIGUSR1)
+		go func() { childWaits(); os.Exit(0) }() // also where nobody begins it
+		<-begin
+		childServes(os.Getenv("CERTWIRE_TEST_DIR"))
 	case "ignore":
 		signal.Ignore(syscall.SIGHUP)
 		childWaits()

@@ -135,6 +135,22 @@ func (e *Engine) look(ctx context.Context) {
 			p.seen = true
 		}
 	}
+	e.up = e.up || e.serving()
+}
+
+// serving reports that the last look found TLS wherever it counts.
+func (e *Engine) serving() bool {
+	counted := 0
+	for _, p := range e.endpoints {
+		if !p.counts() {
+			continue
+		}
+		if p.match == probe.Unknown {
+			return false
+		}
+		counted++
+	}
+	return counted > 0
 }
 
 // assess counts the endpoints that have a say, and lists those that are not good.

@@ -97,6 +97,7 @@ func Remove(name string, within time.Duration) (int, error) {
 func kill(dirs []string, ended map[int]bool) int {
 	found := 0
 	for _, dir := range dirs {
+		thaw(dir)
 		for _, pid := range members(dir) {
 			found++
 			// The handle is taken before the second look and is bound to one process, so
@@ -112,6 +113,18 @@ func kill(dirs []string, ended map[int]bool) int {
 		}
 	}
 	return found
+}
+
+// thaw lets the processes of a version 1 cgroup run. A frozen one does not even end at
+// SIGKILL, and runc leaves them frozen when it is ended itself while it ends a container.
+// In version 2 they end all the same.
+func thaw(dir string) {
+	file, err := os.OpenFile(filepath.Join(dir, "freezer.state"), os.O_WRONLY, 0)
+	if err != nil {
+		return // it is not the freezer's
+	}
+	_, _ = file.WriteString("THAWED")
+	_ = file.Close()
 }
 
 // removeAll removes the folders, innermost first, and reports whether all are gone.
