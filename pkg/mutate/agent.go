@@ -57,7 +57,7 @@ func (a Agent) override(value string) (Agent, error) {
 		switch name {
 		case "image":
 			if out.Image = text; !IsImage(text) {
-				err = errors.New("is not an image as in registry.example/agent:v1 or registry.example/agent@sha256:...")
+				err = errors.New("is not an image as in registry.example/agent:v1, which a digest may follow")
 			}
 		case "port":
 			var n uint64
