@@ -58,6 +58,7 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	go test ./certs/... ./cmd/... ./pkg/... ./test/harness ./test/servers
 	go test -count=1 -v -timeout 30m ./test/node
 	go test -count=1 -v -timeout 10m ./test/presets
+	go test -count=1 ./test/alerts
 	go test -count=1 -v -timeout 30m ./test/agent
 	go test -count=1 -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
 
@@ -111,7 +112,7 @@ generate: control-plane $(GEN) ## write what is made from other files: CRDs, dee
 	$(GEN) object paths=./pkg/apis/...
 	$(GEN) crd paths=./pkg/apis/... output:crd:dir=manifests/base/crds
 	"$$(go -C test/cluster run . --build-only)/kubectl" kustomize manifests/ > manifests/install.yaml
-	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate > /dev/null
+	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate ./test/alerts > /dev/null
 	UPDATE_GOLDEN=true go test ./test/demo > /dev/null
 
 .PHONY: clean
