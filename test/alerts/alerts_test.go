@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,9 +58,13 @@ func rules(t *testing.T) []group {
 	return plain.Groups
 }
 
+var installing sync.Mutex
+
 // promtool finds the program, and installs Debian's package of it where tests must not be skipped.
 func promtool(t *testing.T) string {
 	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
 	path, err := exec.LookPath("promtool")
 	if err == nil {
 		return path
@@ -80,11 +85,17 @@ func promtool(t *testing.T) string {
 	return path
 }
 
+func command(t *testing.T, program string, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	return string(out), err
+}
+
 func TestPromtoolAcceptsTheRulesAndTheirTests(t *testing.T) {
 	t.Parallel()
 	program := promtool(t)
 	for _, args := range [][]string{{"check", "rules", file("manifests", "alerts", "certwire.rules.yaml")}, {"test", "rules", file("manifests", "alerts", "certwire.tests.yaml")}} {
-		if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+		if out, err := command(t, program, args...); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args[:2], " "), err, out)
 		}
 	}
@@ -178,8 +189,9 @@ var (
 	quoted = regexp.MustCompile(`"(certwire_[a-z_]+)"`)
 )
 
-func TestEveryMetricExists(t *testing.T) {
-	t.Parallel()
+// metrics are the names that there are.
+func metrics(t *testing.T) []string {
+	t.Helper()
 	known := slices.Clone(foreign)
 	for _, folder := range []string{"cmd", "pkg"} {
 		err := filepath.WalkDir(file(folder), func(path string, _ fs.DirEntry, err error) error {
@@ -196,6 +208,12 @@ func TestEveryMetricExists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return known
+}
+
+func TestEveryMetricExists(t *testing.T) {
+	t.Parallel()
+	known := metrics(t)
 	for _, g := range rules(t) {
 		for _, r := range g.Rules {
 			for _, name := range metric.FindAllString(r.Expr, -1) {
