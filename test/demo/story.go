@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/certwire/certwire/test/harness"
@@ -104,6 +105,10 @@ var budgets = []step{
 	},
 }
 
+// ownLog are lines of kubectl's own log, such as that of a watch which ends while it waits for something: they come now and
+// then, and are about kubectl.
+var ownLog = regexp.MustCompile(`(?m)^[IWE]\d{4} \d{2}:\d{2}:\d{2}\.\d+ .*\n`)
+
 // play runs the steps and prints them. It stops at the first that does not end as it should.
 func play(ctx context.Context, c *harness.Cluster, out io.Writer, steps []step) error {
 	for _, s := range steps {
@@ -114,6 +119,7 @@ func play(ctx context.Context, c *harness.Cluster, out io.Writer, steps []step) 
 			cmd.Dir = harness.Root()
 			cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+filepath.Dir(c.KubectlPath())+":"+os.Getenv("PATH"))
 			text, err := cmd.CombinedOutput()
+			text = ownLog.ReplaceAll(text, nil)
 			fmt.Fprint(out, string(text))
 			if len(text) > 0 && !strings.HasSuffix(string(text), "\n") {
 				fmt.Fprintln(out)
