@@ -1,9 +1,10 @@
 package mutate
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/certwire/certwire/pkg/reload/spec"
 )
 
 // split reads one of Reloader's lists: items between commas, white space around them, empty ones dropped.
@@ -18,7 +19,7 @@ func split(list string) []string {
 }
 
 // names reports whether a Reloader list names a Secret. Items are regular expressions anchored at both ends, exactly
-// as Reloader builds them; one that does not compile names nothing (stakater/Reloader, pkg/common/common.go).
+// as Reloader builds them; one that does not compile, or that nobody would write, names nothing (stakater/Reloader, pkg/common/common.go).
 func names(items []string, secret string) bool {
 	for _, item := range items {
 		if item == secret {
@@ -27,7 +28,7 @@ func names(items []string, secret string) bool {
 		if isPlain(item) {
 			continue
 		}
-		if re, err := regexp.Compile("^" + item + "$"); err == nil && re.MatchString(secret) {
+		if re, err := spec.Expression("^" + item + "$"); err == nil && re.MatchString(secret) {
 			return true
 		}
 	}

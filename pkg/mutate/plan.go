@@ -35,7 +35,7 @@ const (
 	ReasonAnnotated     Reason = "annotated"       // named Secrets stand in Reloader's annotation
 	ReasonSidecar       Reason = "sidecar"         // the pods get the agent
 	ReasonRollsOut      Reason = "rolls-out"       // a pod that is replaced by its owner, and needs no agent
-	ReasonJob           Reason = "job"             // a Job's pod that asks for nothing
+	ReasonJob           Reason = "job"             // a pod that runs to its end and asks for nothing
 	ReasonInjected      Reason = "injected"        // the agent is in the pod
 	ReasonTaken         Reason = "taken"           // somebody else's container or volume has the agent's name
 )

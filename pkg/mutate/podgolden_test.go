@@ -299,3 +299,12 @@ func FuzzDecodePod(f *testing.F) {
 		}
 	})
 }
+
+// TestAListThatNobodyWroteCostsLittle: expressions in Reloader's annotations are compiled in the webhook.
+func TestAListThatNobodyWroteCostsLittle(t *testing.T) {
+	t.Parallel()
+	heavy := strings.Repeat("(a{1000}){1000}", 100)
+	if names([]string{heavy}, "web-tls") || !names([]string{heavy, "web-.*"}, "web-tls") {
+		t.Error("a heavy expression names a Secret, or keeps the next one from it")
+	}
+}

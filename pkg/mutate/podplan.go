@@ -101,12 +101,11 @@ func (p *podPlanner) mode() Mode {
 
 // leaveToOwner says why a pod that asks for nothing gets nothing; empty when nobody else would renew it.
 func (p *podPlanner) leaveToOwner(mode Mode) Reason {
-	owner := p.pod.Metadata.controller()
 	if _, _, rollsOut := p.pod.Metadata.Workload(); rollsOut {
 		return ReasonRollsOut
 	}
-	if owner != nil && owner.APIVersion == "batch/v1" && owner.Kind == "Job" && mode != Sidecar {
-		return ReasonJob // it began with the newest certificate, and ends
+	if ends := p.pod.Spec.RestartPolicy; ends != "" && ends != corev1.RestartPolicyAlways && mode != Sidecar {
+		return ReasonJob // a Job's, or a step of a pipeline: it began with the newest certificate, and ends
 	}
 	return ""
 }

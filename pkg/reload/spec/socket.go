@@ -84,7 +84,7 @@ func ParseSocket(value string) (Socket, error) {
 			if !open {
 				return s, fmt.Errorf("%s expects an answer, but nothing was sent before it", at)
 			}
-			expect, err := expectation(strings.TrimSpace(line[1:]))
+			expect, err := Expression(strings.TrimSpace(line[1:]))
 			if err != nil {
 				return s, fmt.Errorf("%s: %w", at, err)
 			}
@@ -100,10 +100,10 @@ func ParseSocket(value string) (Socket, error) {
 	return s, nil
 }
 
-// expectation compiles a regular expression that a person would write. Matching takes linear time whatever it is, but a
+// Expression compiles a regular expression that a person would write, and refuses others with an error. Matching takes linear time whatever it is, but a
 // repetition is written out when it is compiled: "a{1000}" as often as an annotation has room for took a second and half a
 // gigabyte, in the webhook.
-func expectation(text string) (*regexp.Regexp, error) {
+func Expression(text string) (*regexp.Regexp, error) {
 	if len(text) > maxExpectation {
 		return nil, fmt.Errorf("the expression is longer than %d bytes", maxExpectation)
 	}
