@@ -57,6 +57,7 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	done
 	go test ./certs/... ./cmd/... ./pkg/... ./test/harness ./test/servers
 	go test -count=1 -v -timeout 30m ./test/node
+	go test -count=1 -v -timeout 30m ./test/delivery
 	go test -count=1 -v -timeout 10m ./test/presets
 	go test -count=1 ./test/alerts
 	go test -count=1 -v -timeout 30m ./test/agent
