@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/certwire/certwire/pkg/delivery"
@@ -17,8 +19,14 @@ func (s *server) deliver() error {
 		Name: "certwire_renewal_to_wire_seconds", Help: "From the issuance of a renewal until every replica served it.",
 		Buckets: []float64{0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600},
 	})
+	own := rest.CopyConfig(s.rest) // many Certificates at a time must not keep an order from its budget
+	own.QPS, own.Burst = 100, 200
+	writer, err := client.New(own, client.Options{Scheme: s.manager.GetScheme()})
+	if err != nil {
+		return fmt.Errorf("preparing the client for deliveries: %w", err)
+	}
 	s.delivery = &delivery.Controller{
-		Cluster: s.inventory, Rest: s.rest, Scheme: s.manager.GetScheme(), Client: s.live,
+		Cluster: s.inventory, Rest: s.rest, Scheme: s.manager.GetScheme(), Client: writer,
 		Presets:  func() map[string]spec.Values { return s.settings.Current().Agent.Presets },
 		Deadline: s.options.deliveryDeadline,
 		Tell:     s.resumer.Tell,

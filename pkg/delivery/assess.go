@@ -251,13 +251,17 @@ func cause(f Facts, v Verdict, of []*Replica) Cause {
 // younger reports whether a pod that began at one time must have begun with a Secret that was written at another.
 func younger(started, written time.Time) bool { return started.After(written.Add(grace)) }
 
+// maxSerial is how much of a serial number is written down, in hexadecimal digits. RFC 5280 section 4.1.2.2 allows 40; a
+// server can send any.
+const maxSerial = 64
+
 // Listed returns the endpoints of all replicas for people, at most so many: the worst first, and then by pod and port.
 func Listed(replicas []Replica, most int) []v1alpha1.DeliveryEndpoint {
 	out := []v1alpha1.DeliveryEndpoint{}
 	for i := range replicas {
 		for _, e := range replicas[i].Endpoints {
 			out = append(out, v1alpha1.DeliveryEndpoint{
-				Pod: replicas[i].Pod, Port: e.Port, State: string(e.State), Cause: string(e.Cause), Serial: e.Serial,
+				Pod: replicas[i].Pod, Port: e.Port, State: string(e.State), Cause: string(e.Cause), Serial: e.Serial[:min(len(e.Serial), maxSerial)],
 			})
 		}
 	}

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,9 +166,9 @@ func TestTheListIsBoundedAndBeginsWithTheWorst(t *testing.T) {
 		r.Pod = fmt.Sprintf("web-%03d", i)
 		replicas = append(replicas, r)
 	}
-	replicas[150].Endpoints[0].State = Previous
+	replicas[150].Endpoints[0].State, replicas[150].Endpoints[0].Serial = Previous, strings.Repeat("f", 1<<16)
 	got := Listed(replicas, maxListed)
-	if len(got) != maxListed || got[0].Pod != "web-150" || got[1].Pod != "web-000" {
+	if len(got) != maxListed || got[0].Pod != "web-150" || got[1].Pod != "web-000" || len(got[0].Serial) > maxSerial {
 		t.Errorf("%d endpoints, first %+v, then %+v", len(got), got[0], got[1])
 	}
 }

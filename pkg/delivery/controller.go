@@ -92,6 +92,7 @@ func (c *Controller) Run(ctx context.Context) {
 		return
 	}
 	r := newRun(c)
+	defer r.queue.ShutDown()
 	if !r.open(ctx) {
 		return
 	}

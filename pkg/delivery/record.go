@@ -92,14 +92,15 @@ func (s *sweep) begin() {
 		// What the process saw come is known to less than the whole second that cert-manager writes.
 		s.m.arrived = s.Now()
 	}
+	names := slices.DeleteFunc(slices.Clone(leaf.Names), func(n string) bool { return len(n) > 253 }) // longer than a name can be
 	previous = slices.DeleteFunc(previous, func(f string) bool { return f == string(leaf.Fingerprint) })
 	*status = v1alpha1.CertificateDeliveryStatus{
 		Revision: s.issued.Revision, Conditions: status.Conditions, Previous: previous[:min(len(previous), maxPrevious)],
 		Issued: &metav1.Time{Time: s.issued.At},
 		Leaf: &v1alpha1.DeliveredLeaf{
-			Fingerprint: string(leaf.Fingerprint), Serial: leaf.Serial,
+			Fingerprint: string(leaf.Fingerprint), Serial: leaf.Serial[:min(len(leaf.Serial), maxSerial)],
 			NotBefore: metav1.NewTime(leaf.NotBefore), NotAfter: metav1.NewTime(leaf.NotAfter),
-			Names: leaf.Names[:min(len(leaf.Names), maxNames)],
+			Names: names[:min(len(names), maxNames)],
 		},
 	}
 	s.m.wait = 0

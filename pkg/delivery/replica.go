@@ -90,12 +90,13 @@ type agentConfig struct {
 }
 
 // readAgent reads what the injected agent was told. Pod and agent may say different things: an annotation on a running
-// pod can be changed, what the agent does cannot.
+// pod can be changed, what the agent does cannot. One that cannot be understood may restart its pod, for all that is known.
 func (p *Pod) readAgent(from *corev1.Pod) {
 	at := slices.IndexFunc(from.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == mutate.AgentName })
 	if at < 0 {
 		return
 	}
+	p.Methods = []spec.Method{spec.Restart}
 	env := slices.IndexFunc(from.Spec.InitContainers[at].Env, func(e corev1.EnvVar) bool { return e.Name == "CERTWIRE_AGENT" })
 	if env < 0 {
 		return

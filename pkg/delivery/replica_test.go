@@ -71,6 +71,18 @@ status:
 	}
 }
 
+func TestAnAgentThatIsNotUnderstoodMayRestart(t *testing.T) {
+	t.Parallel()
+	for _, env := range []string{
+		"[]", "[{name: CERTWIRE_AGENT, value: x}]", `[{name: CERTWIRE_AGENT, value: '{"method":"telepathy"}'}]`, "[{name: CERTWIRE_AGENT_FILE, value: /f}]",
+	} {
+		p := pod(t, "spec: {initContainers: [{name: certwire-agent, env: "+env+"}], volumes: [{name: tls, secret: {secretName: s}}]}")
+		if !p.Restarts() || p.Gentle() {
+			t.Errorf("%s: methods %v", env, p.Methods)
+		}
+	}
+}
+
 func TestPodsThatAreNoMatter(t *testing.T) {
 	t.Parallel()
 	const uses = "spec: {containers: [{name: a}], volumes: [{name: tls, secret: {secretName: s}}]}\n"
