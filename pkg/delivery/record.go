@@ -89,8 +89,9 @@ func (s *sweep) begin() {
 	previous := status.Previous
 	if status.Leaf != nil {
 		previous = append([]string{status.Leaf.Fingerprint}, previous...)
-		// What the process saw come is known to less than the whole second that cert-manager writes.
-		s.m.arrived = s.Now()
+	}
+	if s.m.newest != leaf.Fingerprint { // not once more, when it could not be written down
+		s.m.newest, s.m.arrived = leaf.Fingerprint, s.Now()
 	}
 	names := slices.DeleteFunc(slices.Clone(leaf.Names), func(n string) bool { return len(n) > 253 }) // longer than a name can be
 	previous = slices.DeleteFunc(previous, func(f string) bool { return f == string(leaf.Fingerprint) })
@@ -140,8 +141,11 @@ func (s *sweep) prove() {
 	if len(s.status.Previous) == 0 || s.m.clean.IsZero() {
 		return // it was there before anybody looked
 	}
+	// What cert-manager writes is cut to the second; when the process saw it come is nearer, if that was soon.
 	since := s.at
-	if d := s.m.arrived.Sub(since); d > 0 && d < 2*time.Second {
+	if latest := s.at.Add(time.Second); s.m.arrived.After(latest) {
+		since = latest
+	} else if s.m.arrived.After(since) {
 		since = s.m.arrived
 	}
 	lag := max(s.m.clean.Sub(since), 0)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -48,9 +49,10 @@ type memory struct {
 
 	sweeps sweeps
 	wait   time.Duration
-	// arrived is when this process saw the leaf come, zero for one that was there before; clean, when the first of the
-	// clean sweeps was.
+	// arrived is when this process saw the leaf come, zero when none has come yet; clean, when the first of the clean
+	// sweeps was.
 	arrived, clean time.Time
+	newest         probe.Fingerprint // the one that came
 	// lacking is since when there is no evidence of what was issued.
 	lacking time.Time
 	pods    map[types.UID]*podMemory
@@ -112,8 +114,10 @@ func (r *run) handle(ctx context.Context, key types.NamespacedName) {
 	next, err := r.reconcile(ctx, key)
 	switch {
 	case ctx.Err() != nil:
-	case apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err):
-		r.queue.AddRateLimited(key) // the cache is behind
+	case apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err) ||
+		apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		r.Log.V(1).Info("A delivery is looked after again, for the caches are behind", "certificate", key.String(), "cause", err.Error())
+		r.queue.AddRateLimited(key)
 	case err != nil:
 		r.Log.Error(err, "A delivery could not be looked after, trying again later", "certificate", key.String())
 		r.queue.AddRateLimited(key)

@@ -148,6 +148,21 @@ func TestReplicasRestartOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestTheComponentBringsAllOfItAndTheBaseNothing(t *testing.T) {
+	t.Parallel()
+	for folder, is := range map[string]bool{"manifests": false, "manifests/overlays/delivery": true} {
+		text, err := cluster.Kubectl(t.Context(), "", "kustomize", folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"- --delivery\n", "certificatedeliveries.certwire.dev", "certwire-delivery", "certwire-restraint-delivery"} {
+			if strings.Contains(text, part) != is {
+				t.Errorf("%s in %s: %t", part, folder, !is)
+			}
+		}
+	}
+}
+
 // The policy of the component holds certwire's own ServiceAccount to its annotation.
 func TestCertwireCanOnlyWriteItsAnnotationToPods(t *testing.T) {
 	t.Parallel()
