@@ -29,6 +29,8 @@ type options struct {
 	service           string
 	dnsNames          []string
 	readSecrets       bool
+	delivery          bool
+	deliveryDeadline  time.Duration
 	publishDelay      time.Duration
 
 	shutdownDelay time.Duration
@@ -76,6 +78,8 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.service, "service", "certwire-webhook", "name of the Service in front of the hooks; the self-managed certificate is for it")
 	f.StringSliceVar(&o.dnsNames, "tls-dns-names", nil, "further DNS names for the self-managed certificate")
 	f.BoolVar(&o.readSecrets, "read-secrets", false, "read a Certificate's Secret to know exactly whether applying it would order; needs the component read-secrets")
+	f.BoolVar(&o.delivery, "delivery", false, "take each renewal to the pods that use its Secret, and look at what they serve; needs the component delivery")
+	f.DurationVar(&o.deliveryDeadline, "delivery-deadline", 2*time.Minute, "how long a replica may take to serve a new certificate until it counts as stale")
 	f.DurationVar(&o.publishDelay, "ca-publish-delay", 10*time.Second, "how long a new CA is in caBundle before a certificate from it is served")
 	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long serving goes on after SIGTERM, with readiness already failing")
 	f.StringVar(&o.logFormat, "log-format", "json", `"json" or "text"`)
@@ -96,6 +100,9 @@ func (o *options) validate() error {
 	}
 	if o.shutdownDelay < 0 || o.publishDelay < 0 {
 		problems = append(problems, errors.New("--shutdown-delay and --ca-publish-delay must not be negative"))
+	}
+	if o.deliveryDeadline <= 0 {
+		problems = append(problems, errors.New("--delivery-deadline must be positive"))
 	}
 	if o.namespace == "" || o.service == "" {
 		problems = append(problems, errors.New("--namespace and --service must not be empty"))

@@ -28,6 +28,7 @@ import (
 	"github.com/certwire/certwire/pkg/adopt"
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
 	"github.com/certwire/certwire/pkg/config"
+	"github.com/certwire/certwire/pkg/delivery"
 	"github.com/certwire/certwire/pkg/inventory"
 	"github.com/certwire/certwire/pkg/ledger"
 	"github.com/certwire/certwire/pkg/policy"
@@ -55,6 +56,7 @@ type server struct {
 	live      client.Client // asks the API server itself
 	ledger    *ledger.Ledger
 	resumer   *resume.Resumer
+	delivery  *delivery.Controller // nil when it is switched off
 	corrupt   prometheus.Counter
 	unmetered prometheus.Counter
 	foreign   prometheus.Counter
@@ -126,7 +128,7 @@ func (s *server) connect() error {
 	s.manager, err = ctrl.NewManager(s.rest, ctrl.Options{
 		Scheme:                  scheme,
 		Logger:                  s.log,
-		Cache:                   inventory.CacheOptions(),
+		Cache:                   inventory.CacheOptions(s.options.delivery),
 		Metrics:                 metricsserver.Options{BindAddress: s.options.metricsAddress},
 		HealthProbeBindAddress:  s.options.healthAddress,
 		GracefulShutdownTimeout: &grace,
@@ -185,9 +187,16 @@ func (s *server) watch() error {
 		Cache: s.manager.GetCache(), ConfigMaps: configMaps, Live: s.manager.GetAPIReader(),
 		Log: s.log.WithName("inventory"), Affected: s.adopter.Add,
 		Version: s.client.Discovery(), Trial: s.client.CoreV1().Pods(s.options.namespace), Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
+		Issued: s.issued,
 	})
 	s.adopter.Cluster = s.inventory
 	tasks := []func(context.Context){s.adopter.Run, s.ledger.Maintain, s.resumer.Run}
+	if s.options.delivery {
+		if err := s.deliver(); err != nil {
+			return err
+		}
+		tasks = append(tasks, s.delivery.Run)
+	}
 	if s.bundler != nil {
 		tasks = append(tasks, func(ctx context.Context) {
 			if err := s.bundler.Run(ctx); err != nil {

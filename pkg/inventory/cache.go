@@ -27,8 +27,15 @@ func Scheme() (*runtime.Scheme, error) {
 // CacheOptions makes a manager's cache keep only what the inventory uses. Workloads are kept as [Workload], so that
 // cache must not be read through a client. Nothing is set by kind: controller-runtime would ask the API server about
 // each such kind at once, and fail when it is away or cert-manager's CRDs are missing.
-func CacheOptions() cache.Options {
-	return cache.Options{DefaultTransform: strip, ReaderFailOnMissingInformer: true}
+//
+// With leaves, a little is kept of each certificate that was issued: what [Inventory.Issued] tells. Without, that is
+// nothing.
+func CacheOptions(leaves bool) cache.Options {
+	transform := strip
+	if leaves {
+		transform = stripButLeaves
+	}
+	return cache.Options{DefaultTransform: transform, ReaderFailOnMissingInformer: true}
 }
 
 // ConfigMapCache returns the cache for Reloader's ConfigMap: RBAC allows reading this one name alone, in all

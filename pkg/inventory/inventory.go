@@ -33,6 +33,7 @@ type Inventory struct {
 	order    func(*Order, bool)
 	failed   func(*Challenge, time.Time)
 	refused  func()
+	issued   func(namespace, certificate string)
 
 	creations *creations
 
@@ -79,6 +80,8 @@ type Options struct {
 	Failed func(*Challenge, time.Time)
 	// Refused is called when the requests that certwire holds up have changed. It must not block. Optional.
 	Refused func()
+	// Issued is called when a Certificate was issued, changed its Secret, appeared or is gone. It must not block. Optional.
+	Issued func(namespace, certificate string)
 	// Version tells what the API server can do; without it nothing is known of that.
 	Version Versioner
 	// Trial creates Pods as a dry run in certwire's own namespace; without it the version has to do.
@@ -92,7 +95,7 @@ func New(o Options) *Inventory {
 	i := &Inventory{
 		cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry,
 		creations: newCreations(), version: o.Version, trial: o.Trial,
-		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused,
+		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused, issued: o.Issued,
 	}
 	if i.affected == nil {
 		i.affected = func(WorkloadKey) {}
@@ -105,6 +108,9 @@ func New(o Options) *Inventory {
 	}
 	if i.refused == nil {
 		i.refused = func() {}
+	}
+	if i.issued == nil {
+		i.issued = func(string, string) {}
 	}
 	if i.retry <= 0 {
 		i.retry = 2 * time.Second
@@ -224,7 +230,7 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 	}
 	i.certManagerMissing.Store(false)
 	i.certManager.Store(s)
-	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.certificates, i.onCreation()}, {s.issuers, nil}, {s.clusterIssuers, nil}}); err != nil {
+	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.certificates, i.onCreation()}, {s.certificates, i.onIssued()}, {s.issuers, nil}, {s.clusterIssuers, nil}}); err != nil {
 		return err
 	}
 	// What is said of an order depends on its issuer, so the issuers come first.

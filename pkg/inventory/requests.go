@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"strings"
+	"time"
 
 	apiutil "github.com/cert-manager/cert-manager/pkg/api/util"
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -12,6 +13,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/certwire/certwire/pkg/policy"
+	"github.com/certwire/certwire/pkg/probe"
 )
 
 // OrdersWebhook is the name of the webhook that refuses Orders: the API server puts it into the refusal, and
@@ -29,6 +31,11 @@ type Request struct {
 	Refusal string
 	// Names are the identifiers in the signing request, of one that is held up.
 	Names []string
+	// Revision is the Certificate's revision that it is for, Leaf what came of it, and IssuedAt when; only where leaves are
+	// kept, see [CacheOptions], and of a request that was granted.
+	Revision int64
+	Leaf     *probe.Leaf
+	IssuedAt time.Time
 }
 
 func stripRequest(r *cmapi.CertificateRequest) *Request {
@@ -79,13 +86,24 @@ func namesIn(request []byte) []string {
 	return policy.Identifiers(csr.Subject.CommonName, csr.DNSNames, ips)
 }
 
-// byRefused indexes the requests that are held up under one constant.
-const byRefused = "refused"
+// Indexes over CertificateRequests.
+const (
+	// byRefused has those that are held up under one constant.
+	byRefused = "refused"
+	// byLeaf has those whose leaf is kept under namespace/Certificate.
+	byLeaf = "leaf"
+)
 
 var requestIndexers = toolscache.Indexers{
 	byRefused: func(object any) ([]string, error) {
 		if r, ok := object.(*Request); ok && r.Refusal != "" {
 			return []string{byRefused}, nil
+		}
+		return nil, nil
+	},
+	byLeaf: func(object any) ([]string, error) {
+		if r, ok := object.(*Request); ok && r.Leaf != nil {
+			return []string{r.Namespace + "/" + r.Certificate}, nil
 		}
 		return nil, nil
 	},
@@ -97,6 +115,9 @@ func (i *Inventory) onRequest() toolscache.ResourceEventHandler {
 		is, _ := after.(*Request)
 		if (was != nil && was.Refusal != "") || (is != nil && is.Refusal != "") {
 			i.refused()
+		}
+		if is != nil && is.Leaf != nil && (was == nil || was.Leaf == nil) {
+			i.issued(is.Namespace, is.Certificate)
 		}
 	})
 }

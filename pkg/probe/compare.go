@@ -45,15 +45,27 @@ var defaults = []string{
 
 // Compare says how the result of a dial compares with what should be served.
 func Compare(r Result, w Wanted) Match {
-	if r.State != Served || len(w.Chain) == 0 {
+	if len(w.Chain) == 0 {
 		return Unknown
 	}
-	wanted := NewLeaf(w.Chain[0])
+	m := CompareLeaf(r, NewLeaf(w.Chain[0]), w.Previous)
+	if m == Current {
+		return completeness(r, w)
+	}
+	return m
+}
+
+// CompareLeaf is [Compare] for who knows the leaf alone: what is served with it is not looked at, so the outcome is never
+// Incomplete. Of the leaf, the fingerprint, the names and the times are used.
+func CompareLeaf(r Result, wanted Leaf, previous []Fingerprint) Match {
+	if r.State != Served {
+		return Unknown
+	}
 	served := r.Leaf
 	switch {
 	case served.Fingerprint == wanted.Fingerprint:
-		return completeness(r, w)
-	case slices.Contains(w.Previous, served.Fingerprint):
+		return Current
+	case slices.Contains(previous, served.Fingerprint):
 		return Previous
 	case slices.Equal(served.Names, wanted.Names):
 		if served.NotBefore.After(wanted.NotBefore) {

@@ -11,7 +11,7 @@ var GroupVersion = schema.GroupVersion{Group: "certwire.dev", Version: "v1alpha1
 
 // AddToScheme registers the types of this package.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &IssuanceBudget{}, &IssuanceBudgetList{})
+	s.AddKnownTypes(GroupVersion, &IssuanceBudget{}, &IssuanceBudgetList{}, &CertificateDelivery{}, &CertificateDeliveryList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }
