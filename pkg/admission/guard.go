@@ -83,7 +83,7 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	if err != nil {
 		return Response{}, at(StageDecode, err)
 	}
-	kind, known := guarded(r.Kind)
+	kind, known := policy.KindOf(r.Kind.Group, r.Kind.Kind)
 	if !known || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
 		return allowed(r.UID, nil), nil
 	}
@@ -200,26 +200,4 @@ func (h *Guard) Failed(uid string, cause error) Response {
 			"); nothing has been ordered, and cert-manager tries again by itself within minutes", audit)
 	}
 	return allowed(uid, audit, "certwire could not check this request ("+string(stage)+"); it is decided at the Order")
-}
-
-// guarded maps the kinds of a request to the ones that rules know.
-func guarded(k groupVersionKind) (policy.Kind, bool) {
-	switch k.Group + "/" + k.Kind {
-	case "cert-manager.io/Certificate":
-		return policy.Certificate, true
-	case "cert-manager.io/CertificateRequest":
-		return policy.CertificateRequest, true
-	case "acme.cert-manager.io/Order":
-		return policy.Order, true
-	case "cert-manager.io/Issuer":
-		return policy.IssuerKind, true
-	case "cert-manager.io/ClusterIssuer":
-		return policy.ClusterIssuer, true
-	case "networking.k8s.io/Ingress":
-		return policy.Ingress, true
-	case "gateway.networking.k8s.io/Gateway":
-		return policy.Gateway, true
-	default:
-		return "", false
-	}
 }
