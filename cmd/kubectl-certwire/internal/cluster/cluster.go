@@ -4,6 +4,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 
 	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
@@ -72,6 +73,26 @@ func (f *Flags) Connect() (*Cluster, error) {
 	}
 	return c, nil
 }
+
+// Listening returns a client whose warnings, which the API server sends along with an answer, go to a function. The function
+// may be called concurrently.
+func (c *Cluster) Listening(to func(text string)) (client.Client, error) {
+	if c.config == nil {
+		return nil, errors.New("there is no connection to listen on")
+	}
+	config := rest.CopyConfig(c.config)
+	config.WarningHandler = listener(to)
+	out, err := client.New(config, client.Options{Scheme: c.scheme, Mapper: c.RESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the client: %w", err)
+	}
+	return out, nil
+}
+
+type listener func(string)
+
+// HandleWarningHeader implements [rest.WarningHandler].
+func (l listener) HandleWarningHeader(_ int, _, text string) { l(text) }
 
 // Why says in a few words why something could not be read: not allowed, not installed, or the error itself.
 func Why(err error) string {

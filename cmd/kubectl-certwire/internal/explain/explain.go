@@ -82,7 +82,11 @@ func (e *explainer) effect(w *mutate.Workload, plan mutate.Plan, template *corev
 	switch plan.Reason {
 	case mutate.ReasonAnnotated:
 		e.Enrolled = true
-		e.why("Reloader's annotation is what it gets: %s does not say that its server can take up a certificate in place", e.templateName())
+		if says := declared(template.Annotations); says != "" {
+			e.why("%s says how its server takes up a certificate (%s), but the agent is not used, see the warnings: it gets Reloader's annotation", e.templateName(), says)
+		} else {
+			e.why("it gets Reloader's annotation: %s does not say that its server can take up a certificate in place", e.templateName())
+		}
 		when := ""
 		if want := plan.Changes(w)[keys.Reload]; want == nil {
 			e.why("annotation %s=%q is on %s", keys.Reload, w.Metadata.Annotations[keys.Reload], e.object)
