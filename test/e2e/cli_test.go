@@ -50,6 +50,7 @@ func TestCLI(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := plugin(binary)
+	t.Run("lint", func(t *testing.T) { t.Parallel(); testCLILint(t, p) })
 	t.Run("budget", func(t *testing.T) { t.Parallel(); testCLIBudget(t, p) })
 	t.Run("explain", func(t *testing.T) { t.Parallel(); testCLIExplain(t, p) })
 	t.Run("doctor", func(t *testing.T) { t.Parallel(); testCLIDoctor(t, p) })
@@ -63,6 +64,29 @@ func TestCLI(t *testing.T) {
 		}
 		contains(t, string(out), "kubectl-certwire ")
 	})
+}
+
+// testCLILint: what the API server says of a Certificate, lint says of it together with what the cluster has around it.
+func testCLILint(t *testing.T, p plugin) {
+	t.Helper()
+	ns := namespace(t)
+	mustApply(t, ns, issuer("le", production01, dns01))
+	kubectl(t, "label", "namespace", ns, "certwire.dev/issuance=deny")
+	text := fromLE("web", "dnsNames: [www.example.com]")
+	said := ""
+	eventually(t, "it is refused", func() bool {
+		out, err := apply(t, ns, text, "--dry-run=server")
+		said = out
+		return err != nil && strings.Contains(out, "is without an environment")
+	})
+	_, said, _ = strings.Cut(said, "denied the request: ")
+	said, _, _ = strings.Cut(said, ". More: ")
+	around := kubectl(t, "get", "namespace/"+ns, "-o", "yaml") + "---\n" + kubectl(t, "get", "issuers", "-n", ns, "-o", "json") + "\n---\n"
+	out, messages, code := p.run(t, around+text, "lint", "-f", "-", "-n", ns)
+	if code != 1 {
+		t.Fatalf("exit code %d: %s%s", code, out, messages)
+	}
+	contains(t, out, " Certificate/web: error: "+said+" [production-ca]\n", " Issuer/le: error: ")
 }
 
 func testCLIBudget(t *testing.T, p plugin) {
