@@ -83,7 +83,7 @@ func (e *explainer) effect(w *mutate.Workload, plan mutate.Plan, template *corev
 	case mutate.ReasonAnnotated:
 		e.Enrolled = true
 		if says := declared(template.Annotations); says != "" {
-			e.why("%s says how its server takes up a certificate (%s), but the agent is not used, see the warnings: it gets Reloader's annotation", e.templateName(), says)
+			e.why("%s says how its server takes up a certificate (%s), but the agent is not used now, see the warnings: it gets Reloader's annotation", e.templateName(), says)
 		} else {
 			e.why("it gets Reloader's annotation: %s does not say that its server can take up a certificate in place", e.templateName())
 		}

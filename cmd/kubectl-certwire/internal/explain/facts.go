@@ -57,6 +57,7 @@ func (f *Facts) plan(o Object) mutate.Facts {
 			return out
 		},
 		Reloader: f.Reloader, Agent: f.Settings.Agent, Features: f.Settings.Features(f.Features), Owner: f.Owner, Limits: f.Limits,
+		Kept: o.Stored && o.Kind != "Pod", // as adoption plans: nothing rolls out because somebody asks
 	}
 }
 
