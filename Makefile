@@ -19,12 +19,14 @@ FUZZ_TIME ?= 10s
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: build build-webhook build-agent
-build: build-webhook build-agent ## build the webhook and the agent into bin/
+.PHONY: build build-webhook build-agent build-cli
+build: build-webhook build-agent build-cli ## build the webhook, the agent and the kubectl plugin into bin/
 build-webhook:
 	$(GO_BUILD) -o $(BIN)/webhook ./cmd/webhook
 build-agent:
 	$(GO_BUILD) -tags $(AGENT_TAGS) -o $(BIN)/agent ./cmd/agent
+build-cli:
+	$(GO_BUILD) -o $(BIN)/kubectl-certwire ./cmd/kubectl-certwire
 
 # The commit's time is every file's, so that the same commit makes the same layers.
 .PHONY: images
@@ -49,8 +51,8 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	go -C test/cluster test ./...
 	go -C test/certmanager test ./...
 	go -C test/boulder test -v ./...
-	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include=*_test.go pkg | sed 's/func //' | sort -u); do \
-	  for package in $$(grep -rlE "^func $$target\(" --include=*_test.go pkg | xargs -n1 dirname | sort -u); do \
+	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include=*_test.go pkg cmd | sed 's/func //' | sort -u); do \
+	  for package in $$(grep -rlE "^func $$target\(" --include=*_test.go pkg cmd | xargs -n1 dirname | sort -u); do \
 	    echo "fuzzing $$package $$target for $(FUZZ_TIME)"; \
 	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > /dev/null || exit 1; \
 	  done; \
@@ -117,7 +119,7 @@ generate: control-plane $(GEN) ## write what is made from other files: CRDs, dee
 	$(GEN) crd paths=./pkg/apis/... output:crd:dir=manifests/base/crds
 	mv manifests/base/crds/certwire.dev_certificatedeliveries.yaml manifests/components/delivery/crd.yaml
 	"$$(go -C test/cluster run . --build-only)/kubectl" kustomize manifests/ > manifests/install.yaml
-	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate ./test/alerts > /dev/null
+	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate ./cmd/kubectl-certwire/... ./test/alerts > /dev/null
 	UPDATE_GOLDEN=true go test ./test/demo > /dev/null
 
 .PHONY: clean

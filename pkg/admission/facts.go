@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"context"
+
 	"github.com/certwire/certwire/pkg/acme"
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
@@ -19,42 +21,32 @@ type Surroundings interface {
 	Rehearsals(namespace string, kind policy.Kind, ca string, directories acme.Directories) []policy.Issuer
 }
 
-// surroundings adds what stands around a Certificate or an issuer.
-func (h *Guard) surroundings(facts *policy.Request, settings *config.Settings) {
-	o := facts.Object
-	switch o.Kind {
-	case policy.Certificate:
-		facts.Now = h.Now()
-		facts.IngressClasses = h.Issuance.IngressClasses()
-		for _, c := range h.Issuance.Certificates(facts.Namespace, o.SecretName()) {
-			if c.Name != o.Name {
-				facts.Sharing = append(facts.Sharing, c.Name)
-			}
-		}
-		if !facts.Issuer.Found {
-			facts.OtherKind = h.otherKind(facts.Namespace, *o.Issuer, settings)
-		}
-	case policy.IssuerKind, policy.ClusterIssuer:
-		facts.IngressClasses = h.Issuance.IngressClasses()
-		if facts.Old == nil {
-			return
-		}
-		facts.Users = h.Issuance.Users(facts.Namespace, *o.Issuer)
-		if d := facts.Issuer.Directory; d.CA != "" {
-			facts.StagingHost = settings.Directories.StagingHost(d.CA)
-			facts.Rehearsals = h.Issuance.Rehearsals(facts.Namespace, o.Kind, d.CA, settings.Directories)
-		}
-	}
+// gather adds what the inventory knows, as far as a rule can come to ask for it.
+func (h *Guard) gather(facts *policy.Request, labels map[string]string, settings *config.Settings) {
+	facts.Gather(inventoried{h.Issuance}, labels, settings.Environments, settings.Directories, h.Now())
 }
 
-// otherKind looks for an Issuer of a ClusterIssuer's name, and the other way round.
-func (h *Guard) otherKind(namespace string, ref policy.IssuerRef, settings *config.Settings) *policy.IssuerRef {
-	other := policy.NewIssuerRef(ref.Name, string(policy.ClusterIssuer), "")
-	if ref.Kind == string(policy.ClusterIssuer) {
-		other = policy.NewIssuerRef(ref.Name, string(policy.IssuerKind), "")
-	}
-	if !h.Issuance.Issuer(namespace, other, settings.Directories).Found {
-		return nil
-	}
-	return &other
+// inventoried is the inventory in the words of package policy, which knows neither contexts nor workloads.
+type inventoried struct{ Issuance }
+
+// LabelsAtHand implements [policy.Surroundings].
+func (i inventoried) LabelsAtHand(namespace string) (map[string]string, bool) {
+	labels, err := i.NamespaceLabels(expired, namespace)
+	return labels, err == nil
 }
+
+// Writers implements [policy.Surroundings].
+func (i inventoried) Writers(namespace, secret string) []string {
+	var names []string
+	for _, c := range i.Certificates(namespace, secret) {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// expired is a context for look-ups that must be answered from memory or not at all.
+var expired = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()

@@ -83,7 +83,7 @@ func (h *Guard) Review(ctx context.Context, body []byte) (Response, error) {
 	if err != nil {
 		return Response{}, at(StageDecode, err)
 	}
-	kind, known := guarded(r.Kind)
+	kind, known := policy.KindOf(r.Kind.Group, r.Kind.Kind)
 	if !known || r.SubResource != "" || (r.Operation != "CREATE" && r.Operation != "UPDATE") {
 		return allowed(r.UID, nil), nil
 	}
@@ -171,49 +171,6 @@ func parse(kind policy.Kind, r *request[jsontext.Value]) (policy.Request, error)
 	return facts, nil
 }
 
-// gather adds what the inventory knows, as far as a rule can come to ask for it.
-func (h *Guard) gather(facts *policy.Request, labels map[string]string, settings *config.Settings) {
-	o := facts.Object
-	if !facts.Relevant || o.Deleting || o.Issuer == nil || o.Issuer.External() {
-		return
-	}
-	facts.Environment = settings.Environments.Of(facts.Namespace, labels)
-	if o.Kind == policy.IssuerKind || o.Kind == policy.ClusterIssuer {
-		facts.Issuer = policy.NewIssuer(*o.Issuer, o.ACME(), settings.Directories)
-	} else {
-		facts.Issuer = h.Issuance.Issuer(facts.Namespace, *o.Issuer, settings.Directories)
-	}
-	h.surroundings(facts, settings)
-	if facts.Issuer.Directory.Stage != acme.Production {
-		return
-	}
-	if o.Kind == policy.ClusterIssuer {
-		for _, namespace := range h.Issuance.NamespacesUsing(*o.Issuer) {
-			// A namespace whose labels are not at hand is left out: this only feeds a warning.
-			if l, err := h.Issuance.NamespaceLabels(expired, namespace); err == nil && !settings.Environments.Of(namespace, l).Production {
-				facts.Affected = append(facts.Affected, namespace)
-			}
-		}
-		return
-	}
-	if !facts.Environment.Production {
-		facts.Staging = h.Issuance.StagingIssuer(facts.Namespace, facts.Issuer.Directory.CA, settings.Directories)
-		if o.Kind == policy.Order {
-			facts.DueRenewal = h.Issuance.DueRenewal(facts.Namespace, policy.Renewal{
-				Certificate: o.Annotations[policy.CertificateNameKey], Issuer: *o.Issuer,
-				Directory: facts.Issuer.Directory, Names: o.Identifiers(),
-			}, settings.Directories, h.Now())
-		}
-	}
-}
-
-// expired is a context for look-ups that must be answered from memory or not at all.
-var expired = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
-
 func (h *Guard) answer(r *request[jsontext.Value], facts policy.Request, d policy.Decision, mode func(policy.RuleName) policy.Mode) Response {
 	h.Recorder.Decision(h.Name(), string(d.Verdict), string(d.Reason), r.Operation, r.DryRun)
 	if d.Rule != "" {
@@ -243,26 +200,4 @@ func (h *Guard) Failed(uid string, cause error) Response {
 			"); nothing has been ordered, and cert-manager tries again by itself within minutes", audit)
 	}
 	return allowed(uid, audit, "certwire could not check this request ("+string(stage)+"); it is decided at the Order")
-}
-
-// guarded maps the kinds of a request to the ones that rules know.
-func guarded(k groupVersionKind) (policy.Kind, bool) {
-	switch k.Group + "/" + k.Kind {
-	case "cert-manager.io/Certificate":
-		return policy.Certificate, true
-	case "cert-manager.io/CertificateRequest":
-		return policy.CertificateRequest, true
-	case "acme.cert-manager.io/Order":
-		return policy.Order, true
-	case "cert-manager.io/Issuer":
-		return policy.IssuerKind, true
-	case "cert-manager.io/ClusterIssuer":
-		return policy.ClusterIssuer, true
-	case "networking.k8s.io/Ingress":
-		return policy.Ingress, true
-	case "gateway.networking.k8s.io/Gateway":
-		return policy.Gateway, true
-	default:
-		return "", false
-	}
 }

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	acmeapi "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 
@@ -44,6 +46,33 @@ func NewIssuer(ref IssuerRef, spec *acmeapi.ACMEIssuer, directories acme.Directo
 	out.Service, _ = directories.Service(spec.Server)
 	out.Solvers, out.solvers = NewSolvers(spec.Solvers), spec.Solvers
 	return out
+}
+
+// ChooseStaging picks, among issuers in reach of a namespace, the one to use instead of one at a production CA: with a
+// staging directory, of the same CA if there is one, rather a ClusterIssuer than an Issuer, first by name. Nil when there is
+// none.
+func ChooseStaging(inReach []Issuer, ca string) *Issuer {
+	found := slices.DeleteFunc(slices.Clone(inReach), func(i Issuer) bool { return i.Directory.Stage != acme.Staging })
+	if len(found) == 0 {
+		return nil
+	}
+	rank := func(i Issuer) int {
+		n := 0
+		if i.Directory.CA != ca {
+			n += 2
+		}
+		if i.Ref.Kind != string(ClusterIssuer) {
+			n++
+		}
+		return n
+	}
+	best := slices.MinFunc(found, func(a, b Issuer) int {
+		if c := rank(a) - rank(b); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Ref.Name, b.Ref.Name)
+	})
+	return &best
 }
 
 // SolvesLike reports whether two issuers have solvers that mean the same.

@@ -22,6 +22,22 @@ const (
 	Gateway            Kind = "Gateway"
 )
 
+// KindOf tells the kinds that rules look at from all others, by API group and kind.
+func KindOf(group, kind string) (Kind, bool) {
+	k := Kind(kind)
+	switch k {
+	case Certificate, CertificateRequest, IssuerKind, ClusterIssuer:
+		return k, group == CertManagerGroup
+	case Order:
+		return k, group == "acme."+CertManagerGroup
+	case Ingress:
+		return k, group == "networking.k8s.io"
+	case Gateway:
+		return k, group == "gateway.networking.k8s.io"
+	}
+	return "", false
+}
+
 // CertManagerGroup is the API group whose issuers cert-manager itself serves, and the default of an issuerRef.
 const CertManagerGroup = "cert-manager.io"
 
