@@ -100,6 +100,7 @@ func TestNewDirectoriesRefusesContradictions(t *testing.T) {
 func FuzzHost(f *testing.F) {
 	f.Add("https://acme-v02.api.letsencrypt.org:443./directory")
 	f.Add("https://[::1]:14000/dir")
+	f.Add("//Ӏ") // a capital that IDNA refuses, of a small letter that it takes
 	f.Fuzz(func(t *testing.T, in string) {
 		host, err := Host(in)
 		if err != nil {

@@ -22,11 +22,11 @@ func Host(directory string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the ACME directory URL: %w", err)
 	}
-	name := u.Hostname()
+	name := strings.ToLower(u.Hostname()) // first: some letters are a host's only when they are small
 	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
 		name = ascii // as Go's HTTP client, and so cert-manager's, spells a host before it looks it up
 	}
-	name = strings.ToLower(strings.TrimRight(name, "."))
+	name = strings.TrimRight(name, ".")
 	if name == "" {
 		return "", ErrNoHost
 	}
