@@ -51,10 +51,10 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	go -C test/cluster test ./...
 	go -C test/certmanager test ./...
 	go -C test/boulder test -v ./...
-	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include=*_test.go pkg cmd | sed 's/func //' | sort -u); do \
+	@out=$$(mktemp); trap 'rm -f "$$out"' EXIT; for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include=*_test.go pkg cmd | sed 's/func //' | sort -u); do \
 	  for package in $$(grep -rlE "^func $$target\(" --include=*_test.go pkg cmd | xargs -n1 dirname | sort -u); do \
 	    echo "fuzzing $$package $$target for $(FUZZ_TIME)"; \
-	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > /dev/null || exit 1; \
+	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > "$$out" || { cat "$$out"; exit 1; }; \
 	  done; \
 	done
 	go test ./certs/... ./cmd/... ./pkg/... ./test/harness ./test/servers
