@@ -52,6 +52,7 @@ func TestCLI(t *testing.T) {
 	p := plugin(binary)
 	t.Run("lint", func(t *testing.T) { t.Parallel(); testCLILint(t, p) })
 	t.Run("budget", func(t *testing.T) { t.Parallel(); testCLIBudget(t, p) })
+	t.Run("status", func(t *testing.T) { t.Parallel(); testCLIStatus(t, p) })
 	t.Run("explain", func(t *testing.T) { t.Parallel(); testCLIExplain(t, p) })
 	t.Run("doctor", func(t *testing.T) { t.Parallel(); testCLIDoctor(t, p) })
 	t.Run("kubectl finds it as its plugin", func(t *testing.T) {
@@ -87,6 +88,31 @@ func testCLILint(t *testing.T, p plugin) {
 		t.Fatalf("exit code %d: %s%s", code, out, messages)
 	}
 	contains(t, out, " Certificate/web: error: "+said+" [production-ca]\n", " Issuer/le: error: ")
+}
+
+// testCLIStatus shows deliveries that nobody has made: the controller that does is tested on a node.
+func testCLIStatus(t *testing.T, p plugin) {
+	t.Helper()
+	if _, messages, code := p.run(t, "", "status", "-A"); code != 2 || !strings.Contains(messages, "install certwire's component delivery") {
+		t.Errorf("without the component: exit code %d, %s", code, messages)
+	}
+	kubectl(t, "apply", "-f", "manifests/components/delivery/crd.yaml")
+	kubectl(t, "wait", "--for=condition=Established", "crd/certificatedeliveries.certwire.dev")
+	ns := namespace(t)
+	for name, status := range map[string]string{
+		"web": `{"state":"Delivered","replicas":"3/3","current":3,"total":3}`,
+		"api": `{"state":"Stale","cause":"partial","replicas":"2/3","current":2,"total":3,"endpoints":[{"pod":"api-0","port":"8443","state":"previous","serial":"77"}]}`,
+	} {
+		mustApply(t, ns, "apiVersion: certwire.dev/v1alpha1\nkind: CertificateDelivery\nmetadata: {name: "+name+"}\n")
+		kubectl(t, "patch", "certificatedelivery", name, "-n", ns, "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
+	}
+	contains(t, p.must(t, 1, "status", "-n", ns), "CERTIFICATE", "api           Stale", "web           Delivered")
+	contains(t, p.must(t, 1, "status", "-A", "-o", "wide"), "NAMESPACE", ns, "PROVEN")
+	contains(t, p.must(t, 1, "status", "api", "-n", ns), ns+"/api is Stale (partial)", "api-0   8443   previous, serial 77", "kubectl rollout restart")
+	contains(t, p.must(t, 0, "status", "web", "-n", ns, "-o", "yaml"), "kind: CertificateDeliveryList", "state: Delivered")
+	if _, messages, code := p.run(t, "", "status", "nobody", "-n", ns); code != 2 || !strings.Contains(messages, "no delivery of a Certificate nobody") {
+		t.Errorf("a name that is not there: exit code %d, %s", code, messages)
+	}
 }
 
 func testCLIBudget(t *testing.T, p plugin) {
