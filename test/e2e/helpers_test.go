@@ -211,3 +211,17 @@ func known(t *testing.T, namespace, secret string) {
 		return streak > 3
 	})
 }
+
+// keepConfiguration brings the configuration back when the test ends, before any other begins.
+func keepConfiguration(t *testing.T) {
+	t.Helper()
+	restore, err := certwire.Keep(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := restore(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -202,17 +202,13 @@ spec: {request: eA==, dnsNames: [web.example.com], issuerRef: {name: letsencrypt
 func TestTheConfigurationIsReloaded(t *testing.T) {
 	issuers(t)
 	ns := namespace(t, "team=prod-eu")
-	good, err := os.ReadFile(certwire.ConfigFile())
-	if err != nil {
-		t.Fatal(err)
-	}
+	keepConfiguration(t)
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(certwire.ConfigFile(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	defer write(string(good))
 	denied := func() bool {
 		for range 4 { // both replicas
 			if _, err := apply(t, ns, production("web", "letsencrypt-prod"), "--dry-run=server"); err == nil {
@@ -247,16 +243,8 @@ func TestTheConfigurationIsReloaded(t *testing.T) {
 
 func TestAdoptionIsSwitchedOn(t *testing.T) {
 	ns := namespace(t, "certwire.dev/reload=auto")
-	good, err := os.ReadFile(certwire.ConfigFile())
-	if err != nil {
-		t.Fatal(err)
-	}
+	keepConfiguration(t)
 	const head = "apiVersion: config.certwire.dev/v1alpha1\nkind: Configuration\n"
-	defer func() {
-		if err := os.WriteFile(certwire.ConfigFile(), good, 0o600); err != nil {
-			t.Error(err)
-		}
-	}()
 	if err := certwire.Configure(t.Context(), []byte(head+"adoption: {enabled: false}\n")); err != nil {
 		t.Fatal(err)
 	}

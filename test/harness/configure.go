@@ -38,6 +38,39 @@ func (w *Certwire) Configure(ctx context.Context, text []byte) error {
 	}
 }
 
+// Keep remembers the configuration that is in force, and returns what brings it back and waits until every replica has
+// taken it: what is tested next would meet the one before otherwise.
+func (w *Certwire) Keep(ctx context.Context) (restore func() error, err error) {
+	before, err := w.hashes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(w.ConfigFile())
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return func() error {
+		if err := os.WriteFile(w.ConfigFile(), text, 0o600); err != nil {
+			return fmt.Errorf("writing the configuration: %w", err)
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience)
+		defer cancel()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			now, err := w.hashes(ctx)
+			if err == nil && !slices.ContainsFunc(now, func(hash string) bool { return !slices.Contains(before, hash) }) {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("waiting for the old configuration to be in force: %w", ctx.Err())
+			case <-tick.C:
+			}
+		}
+	}, nil
+}
+
 // hashes are those of the configuration in force on each replica.
 func (w *Certwire) hashes(ctx context.Context) ([]string, error) {
 	var out []string
