@@ -12,16 +12,16 @@ import (
 	"runtime/debug"
 
 	"github.com/certwire/certwire/pkg/reload"
+	"github.com/certwire/certwire/pkg/reload/spec"
 )
 
 // Where the agent is told what to do. The configuration is JSON, see [reload.Config].
 const (
 	// configVariable holds the configuration itself.
-	configVariable = "CERTWIRE_AGENT"
+	configVariable = spec.ConfigVariable
 	// fileVariable names a file with it, where it is too long for a variable.
-	fileVariable = "CERTWIRE_AGENT_FILE"
-	// listenVariable is the address of /healthz and /metrics, as in :9402; empty serves neither.
-	listenVariable = "CERTWIRE_AGENT_LISTEN"
+	fileVariable   = "CERTWIRE_AGENT_FILE"
+	listenVariable = spec.ListenVariable
 )
 
 // memoryLimit is what the garbage collector keeps the heap under, in bytes, unless GOMEMLIMIT says otherwise. The agent

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwire/certwire/pkg/inventory"
-	"github.com/certwire/certwire/pkg/mutate"
 	"github.com/certwire/certwire/pkg/probe"
+	"github.com/certwire/certwire/pkg/reload/spec"
 )
 
 const (
@@ -190,7 +190,7 @@ func (s *sweep) annotate(ctx context.Context, p *Pod, permit bool) error {
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":         p.UID, // not a successor of the same name
-		"annotations": map[string]string{mutate.DeliverKey: withWord(p.Deliver, s.leaf.Fingerprint, permit, others)},
+		"annotations": map[string]string{spec.DeliverKey: withWord(p.Deliver, s.leaf.Fingerprint, permit, others)},
 	}})
 	if err != nil {
 		return fmt.Errorf("building the annotation: %w", err)

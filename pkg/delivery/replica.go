@@ -59,7 +59,7 @@ func NewPod(p *corev1.Pod) *Pod {
 			Name: p.Name, Namespace: p.Namespace, UID: p.UID, ResourceVersion: p.ResourceVersion, DeletionTimestamp: p.DeletionTimestamp,
 		},
 		Secrets: lean.SecretNames(), Workload: workloadOf(p), IP: p.Status.PodIP, Ready: isReady(p),
-		Deliver: p.Annotations[mutate.DeliverKey], Verify: p.Annotations[spec.VerifyKey], Preset: p.Annotations[spec.PresetKey],
+		Deliver: p.Annotations[spec.DeliverKey], Verify: p.Annotations[spec.VerifyKey], Preset: p.Annotations[spec.PresetKey],
 		Ports: map[string][]uint16{},
 	}
 	if p.Status.StartTime != nil {
@@ -97,7 +97,7 @@ func (p *Pod) readAgent(from *corev1.Pod) {
 		return
 	}
 	p.Methods = []spec.Method{spec.Restart}
-	env := slices.IndexFunc(from.Spec.InitContainers[at].Env, func(e corev1.EnvVar) bool { return e.Name == "CERTWIRE_AGENT" })
+	env := slices.IndexFunc(from.Spec.InitContainers[at].Env, func(e corev1.EnvVar) bool { return e.Name == spec.ConfigVariable })
 	if env < 0 {
 		return
 	}

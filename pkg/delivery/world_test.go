@@ -150,7 +150,7 @@ func (w *world) word(name string) string {
 	w.t.Helper()
 	p := &corev1.Pod{}
 	w.must(w.client.Get(w.t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, p))
-	return p.Annotations[mutate.DeliverKey]
+	return p.Annotations[spec.DeliverKey]
 }
 
 // sweep looks after a Certificate once, a moment later, and returns what is stored then.

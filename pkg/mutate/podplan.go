@@ -141,7 +141,7 @@ func (p *podPlanner) inject(c choice) {
 func (p *podPlanner) ours() int {
 	status := parseStatus(p.pod.Metadata.Annotations[StatusKey]).Added["spec.initContainers"]
 	return slices.IndexFunc(p.pod.Spec.InitContainers, func(c corev1.Container) bool {
-		configured := slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == configVariable })
+		configured := slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == spec.ConfigVariable })
 		return c.Name == AgentName && (configured || slices.Contains(status, AgentName))
 	})
 }

@@ -38,17 +38,8 @@ const (
 	tokenFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 
-// DeliverKey is an annotation on a Pod that holds the fingerprint of the leaf that it may take up now.
-const DeliverKey = "certwire.dev/deliver"
-
-// configVariable holds the agent's configuration (cmd/agent).
-const configVariable = "CERTWIRE_AGENT"
-
-// maxVariable bounds it: a process with a variable of 128 KiB cannot be started (execve(2), MAX_ARG_STRLEN).
+// maxVariable bounds the agent's configuration: a process with a variable of 128 KiB cannot be started (execve(2), MAX_ARG_STRLEN).
 const maxVariable = 100 << 10
-
-// restartCode is the exit code that has all containers restarted (pkg/reload, RestartExitCode).
-const restartCode = 88
 
 // sidecar is what is added to a pod.
 type sidecar struct {
@@ -71,7 +62,7 @@ func newSidecar(c choice) (sidecar, error) {
 	if restarts {
 		s.container.RestartPolicyRules = []corev1.ContainerRestartRule{{
 			Action:    corev1.ContainerRestartRuleActionRestartAllContainers,
-			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{restartCode}},
+			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{spec.RestartExitCode}},
 		}}
 		config.Permit = spec.Permit{
 			File: path.Join(podFolder, deliverFile), Deadline: spec.Duration(c.agent.Deadline), Spread: spec.Duration(c.agent.Spread),
@@ -87,9 +78,9 @@ func newSidecar(c choice) (sidecar, error) {
 	if len(text) > maxVariable {
 		return s, fmt.Errorf("its configuration would have %d bytes, and may have %d", len(text), maxVariable)
 	}
-	s.container.Env = []corev1.EnvVar{{Name: configVariable, Value: escape(string(text))}}
+	s.container.Env = []corev1.EnvVar{{Name: spec.ConfigVariable, Value: escape(string(text))}}
 	if port := c.agent.MetricsPort; port > 0 {
-		s.container.Env = append(s.container.Env, corev1.EnvVar{Name: "CERTWIRE_AGENT_LISTEN", Value: ":" + strconv.Itoa(int(port))})
+		s.container.Env = append(s.container.Env, corev1.EnvVar{Name: spec.ListenVariable, Value: ":" + strconv.Itoa(int(port))})
 		s.container.Ports = []corev1.ContainerPort{{Name: AgentName, ContainerPort: port, Protocol: corev1.ProtocolTCP}}
 	}
 	s.container.Resources = c.resources
@@ -164,7 +155,7 @@ func (s *sidecar) carry(restarts bool) {
 	if restarts {
 		s.volumes = append(s.volumes, corev1.Volume{Name: podVolume, VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
 			Items: []corev1.DownwardAPIVolumeFile{{
-				Path: deliverFile, FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['" + DeliverKey + "']"},
+				Path: deliverFile, FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['" + spec.DeliverKey + "']"},
 			}},
 		}}})
 		s.container.VolumeMounts = append(s.container.VolumeMounts, corev1.VolumeMount{Name: podVolume, MountPath: podFolder, ReadOnly: true})

@@ -15,7 +15,7 @@ import (
 
 // RestartExitCode is what the agent exits with to have all containers of its pod restarted in place: the injected
 // container has a restart rule for it (KEP-5532, RestartAllContainers).
-const RestartExitCode = 88
+const RestartExitCode = spec.RestartExitCode
 
 // Options are what is around the engine. The zero value is the real world.
 type Options struct {

@@ -6,11 +6,8 @@ import (
 	"time"
 
 	"github.com/certwire/certwire/pkg/probe"
+	"github.com/certwire/certwire/pkg/reload/spec"
 )
-
-// deliverKey is the annotation that a controller puts on a pod which may restart now; its value is the fingerprint of
-// the leaf to take up, or several with commas between them.
-const deliverKey = "certwire.dev/deliver"
 
 // permits reports whether a downward API file names a leaf. The file holds all annotations, each as key="value" with
 // the value quoted as Go does (kubernetes pkg/fieldpath/fieldpath.go, FormatMap), or the one annotation's value alone.
@@ -20,7 +17,7 @@ func permits(file []byte, leaf probe.Fingerprint) bool {
 		return names(text, leaf)
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		if quoted, found := strings.CutPrefix(line, deliverKey+"="); found {
+		if quoted, found := strings.CutPrefix(line, spec.DeliverKey+"="); found {
 			value, err := strconv.Unquote(quoted)
 			return err == nil && names(value, leaf)
 		}

@@ -223,7 +223,7 @@ func agentOf(containers []corev1.Container) (methods string, ok bool) {
 		}
 		var config spec.Config
 		for _, env := range c.Env {
-			if env.Name == "CERTWIRE_AGENT" {
+			if env.Name == spec.ConfigVariable {
 				_ = json.Unmarshal([]byte(strings.ReplaceAll(env.Value, "$$", "$")), &config)
 			}
 		}
