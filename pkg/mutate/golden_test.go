@@ -1,7 +1,6 @@
 package mutate
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certwire/certwire/pkg/reload/spec"
+	"github.com/certwire/certwire/test/golden"
 )
 
 // A case is a folder under testdata/plan: in.yaml is the workload, facts.yaml (optional) its surroundings, want.yaml
@@ -51,11 +51,7 @@ type verdict struct {
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/plan/*")
-	if err != nil || len(cases) < 10 {
-		t.Fatalf("found %d golden cases (%v)", len(cases), err)
-	}
-	for _, dir := range cases {
+	for _, dir := range golden.Cases(t, "testdata/plan/*", 10) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			for _, name := range filesIn(t, dir) {
@@ -68,8 +64,8 @@ func TestGolden(t *testing.T) {
 			in := readYAML(t, filepath.Join(dir, "in.yaml"))
 			facts := readFacts(t, filepath.Join(dir, "facts.yaml"))
 			out, plan := planAndApply(t, in, facts)
-			golden(t, filepath.Join(dir, "want.yaml"), toYAML(t, out))
-			golden(t, filepath.Join(dir, "verdict.yaml"), marshalYAML(t, verdict{plan.Method, plan.Reason, plan.Secrets, plan.Warnings}))
+			golden.Same(t, filepath.Join(dir, "want.yaml"), toYAML(t, out))
+			golden.Same(t, filepath.Join(dir, "verdict.yaml"), marshalYAML(t, verdict{plan.Method, plan.Reason, plan.Secrets, plan.Warnings}))
 
 			again, _ := planAndApply(t, out, facts)
 			if diff := gocmp.Diff(string(out), string(again)); diff != "" {
@@ -297,21 +293,4 @@ func marshalYAML(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return out
-}
-
-func golden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") == "true" {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (UPDATE_GOLDEN=true writes it)", err)
-	}
-	if !bytes.Equal(want, got) {
-		t.Errorf("%s is not what comes out (UPDATE_GOLDEN=true writes it):\n%s", path, gocmp.Diff(string(want), string(got)))
-	}
 }

@@ -13,23 +13,20 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certwire/certwire/pkg/reload/spec"
+	"github.com/certwire/certwire/test/golden"
 )
 
 // A case is a folder under testdata/pod, as for workloads: in.yaml is the Pod as admission gets it.
 func TestGoldenPods(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/pod/*")
-	if err != nil || len(cases) < 10 {
-		t.Fatalf("found %d golden cases (%v)", len(cases), err)
-	}
-	for _, dir := range cases {
+	for _, dir := range golden.Cases(t, "testdata/pod/*", 10) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			in := readYAML(t, filepath.Join(dir, "in.yaml"))
 			facts := readFacts(t, filepath.Join(dir, "facts.yaml"))
 			out, plan := planPod(t, in, facts)
-			golden(t, filepath.Join(dir, "want.yaml"), toYAML(t, out))
-			golden(t, filepath.Join(dir, "verdict.yaml"), marshalYAML(t, verdict{plan.Method, plan.Reason, nil, plan.Warnings}))
+			golden.Same(t, filepath.Join(dir, "want.yaml"), toYAML(t, out))
+			golden.Same(t, filepath.Join(dir, "verdict.yaml"), marshalYAML(t, verdict{plan.Method, plan.Reason, nil, plan.Warnings}))
 			if again, _ := planPod(t, out, facts); gocmp.Diff(string(out), string(again)) != "" {
 				t.Errorf("the second pass changes something:\n%s", gocmp.Diff(string(out), string(again)))
 			}

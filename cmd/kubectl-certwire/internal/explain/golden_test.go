@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certwire/certwire/cmd/kubectl-certwire/internal/manifest"
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/mutate"
+	"github.com/certwire/certwire/test/golden"
 )
 
 // A case is a folder under testdata: the first object of in.yaml is explained, the others are what stands around it; a
@@ -21,11 +21,7 @@ import (
 // UPDATE_GOLDEN=true writes want.txt anew.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/*")
-	if err != nil || len(cases) < 10 {
-		t.Fatalf("found %d golden cases (%v)", len(cases), err)
-	}
-	for _, dir := range cases {
+	for _, dir := range golden.Cases(t, "testdata/*", 10) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(filepath.Join(dir, "in.yaml"))
@@ -45,7 +41,7 @@ func TestGolden(t *testing.T) {
 			if err := Write(&got, e, false); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join(dir, "want.txt"), got.String())
+			golden.Same(t, filepath.Join(dir, "want.txt"), got.String())
 		})
 	}
 }
@@ -98,23 +94,6 @@ func factsOf(t *testing.T, objects []manifest.Object) Facts {
 		}
 	}
 	return f
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") == "true" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; UPDATE_GOLDEN=true writes it", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
 
 func TestWhatIsNotSeenIsSaid(t *testing.T) {

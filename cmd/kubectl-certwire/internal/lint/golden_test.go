@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certwire/certwire/cmd/kubectl-certwire/internal/manifest"
 	"github.com/certwire/certwire/pkg/config"
+	"github.com/certwire/certwire/test/golden"
 )
 
 // A case is a folder under testdata/cases: in.yaml is the input, options.yaml (optional) the flags, config.yaml (optional) the
@@ -29,11 +29,7 @@ var goldenNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/cases/*")
-	if err != nil || len(cases) < 10 {
-		t.Fatalf("found %d golden cases (%v)", len(cases), err)
-	}
-	for _, dir := range cases {
+	for _, dir := range golden.Cases(t, "testdata/cases/*", 10) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			onlyKnown(t, dir)
@@ -43,7 +39,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			fmt.Fprintf(&got, "%s; exit code %d, strict %d\n", report.Summary(), report.ExitCode(false), report.ExitCode(true))
-			golden(t, filepath.Join(dir, "want.txt"), got.Bytes())
+			golden.Same(t, filepath.Join(dir, "want.txt"), got.Bytes())
 		})
 	}
 }
@@ -98,21 +94,4 @@ func optionsOf(t *testing.T, dir string) Options {
 		settings.Agent.Image = "registry.example/agent"
 	}
 	return Options{Namespace: o.Namespace, NamespaceLabels: o.NamespaceLabels, Settings: settings, Now: goldenNow}
-}
-
-func golden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") == "true" {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; UPDATE_GOLDEN=true writes it", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
