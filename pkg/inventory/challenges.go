@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 
+	"github.com/certwire/certwire/pkg/diagnose"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -18,6 +19,8 @@ type Challenge struct {
 	Name string
 	// Invalid is true once the CA has found that it was not.
 	Invalid bool
+	// Waiting is what is known of one that is not valid; only where leaves are kept, see [CacheOptions].
+	Waiting *diagnose.Challenge
 }
 
 func stripChallenge(c *acmeapi.Challenge) *Challenge {
@@ -32,10 +35,24 @@ func stripChallenge(c *acmeapi.Challenge) *Challenge {
 	return kept
 }
 
+// byOrder indexes Challenges that are not valid under namespace/Order.
+const byOrder = "order"
+
+var challengeIndexers = toolscache.Indexers{
+	byOrder: func(object any) ([]string, error) {
+		c, ok := object.(*Challenge)
+		if !ok || c.Waiting == nil || c.Waiting.Order == "" {
+			return nil, nil
+		}
+		return []string{c.Namespace + "/" + c.Waiting.Order}, nil
+	},
+}
+
 func (i *Inventory) onChallenge() toolscache.ResourceEventHandler {
 	return handler(func(before, after any) {
 		was, _ := before.(*Challenge)
 		is, _ := after.(*Challenge)
+		i.challengeWaits(was, is)
 		if is == nil || !is.Invalid || (was != nil && was.Invalid) {
 			return
 		}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ func (i *Inventory) startIngressClasses(ctx context.Context) error {
 	object := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "IngressClass"}}
 	if err := i.informer(ctx, object, nil, &informer); err != nil {
 		return err
+	}
+	if _, err := informer.AddEventHandler(handler(i.onClass)); err != nil {
+		return fmt.Errorf("listening to IngressClasses: %w", err)
 	}
 	i.ingressClasses.Store(&informer)
 	return nil

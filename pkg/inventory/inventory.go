@@ -25,6 +25,7 @@ import (
 // Inventory answers from its informers. Build it with [New], run it with Start, and ask only when Ready returns nil.
 type Inventory struct {
 	cache, configMaps cache.Cache
+	solvers           cache.Cache
 	live              client.Reader
 	log               logr.Logger
 	retry             time.Duration
@@ -34,6 +35,7 @@ type Inventory struct {
 	failed   func(*Challenge, time.Time)
 	refused  func()
 	issued   func(namespace, certificate string)
+	issuance func(namespace, certificate string)
 
 	creations *creations
 
@@ -44,6 +46,7 @@ type Inventory struct {
 	informersHaveSynced   atomic.Bool
 	certManagerHaveSynced atomic.Bool
 	ingressClasses        atomic.Pointer[toolscache.SharedIndexInformer]
+	solverIngresses       atomic.Pointer[toolscache.SharedIndexInformer]
 
 	version            Versioner
 	trial              Trial
@@ -82,6 +85,10 @@ type Options struct {
 	Refused func()
 	// Issued is called when a Certificate was issued, changed its Secret, appeared or is gone. It must not block. Optional.
 	Issued func(namespace, certificate string)
+	// Issuance is called when what [Inventory.Issuance] tells of a Certificate may have changed. It must not block. Optional.
+	Issuance func(namespace, certificate string)
+	// Solvers is made with [SolverCache]. Optional: without it nothing is known of the Ingresses of Challenges.
+	Solvers cache.Cache
 	// Version tells what the API server can do; without it nothing is known of that.
 	Version Versioner
 	// Trial creates Pods as a dry run in certwire's own namespace; without it the version has to do.
@@ -96,6 +103,7 @@ func New(o Options) *Inventory {
 		cache: o.Cache, configMaps: o.ConfigMaps, live: o.Live, log: o.Log, retry: o.Retry,
 		creations: newCreations(), version: o.Version, trial: o.Trial,
 		affected: o.Affected, order: o.Order, failed: o.Failed, refused: o.Refused, issued: o.Issued,
+		issuance: o.Issuance, solvers: o.Solvers,
 	}
 	if i.affected == nil {
 		i.affected = func(WorkloadKey) {}
@@ -108,6 +116,9 @@ func New(o Options) *Inventory {
 	}
 	if i.refused == nil {
 		i.refused = func() {}
+	}
+	if i.issuance == nil {
+		i.issuance = func(string, string) {}
 	}
 	if i.issued == nil {
 		i.issued = func(string, string) {}
@@ -162,6 +173,9 @@ func (i *Inventory) Start(ctx context.Context) error {
 		}
 	})
 	filling.Go(func() { i.until(ctx, "IngressClasses", i.startIngressClasses) })
+	if i.solvers != nil {
+		filling.Go(func() { i.until(ctx, "Ingresses of Challenges", i.startSolvers) })
+	}
 	filling.Go(func() { i.until(ctx, "Nodes and LimitRanges", i.startNodes) })
 	filling.Go(func() { i.awaitFeatures(ctx) })
 	go i.followServer(ctx)
@@ -222,7 +236,7 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 		{&cmapi.Issuer{}, &s.issuers, nil},
 		{&cmapi.ClusterIssuer{}, &s.clusterIssuers, nil},
 		{&acmeapi.Order{}, &s.orders, orderIndexers},
-		{&acmeapi.Challenge{}, &s.challenges, nil},
+		{&acmeapi.Challenge{}, &s.challenges, challengeIndexers},
 		{&cmapi.CertificateRequest{}, &s.requests, requestIndexers},
 	}); err != nil {
 		i.certManagerMissing.Store(meta.IsNoMatchError(err))
@@ -230,7 +244,8 @@ func (i *Inventory) startCertManager(ctx context.Context) error {
 	}
 	i.certManagerMissing.Store(false)
 	i.certManager.Store(s)
-	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.certificates, i.onCreation()}, {s.certificates, i.onIssued()}, {s.issuers, nil}, {s.clusterIssuers, nil}}); err != nil {
+	if err := i.handle(ctx, []pair{{s.certificates, i.onCertificate()}, {s.certificates, i.onCreation()}, {s.certificates, i.onIssued()}, {s.certificates, i.onWaiting()},
+		{s.issuers, i.onIssuer()}, {s.clusterIssuers, i.onIssuer()}}); err != nil {
 		return err
 	}
 	// What is said of an order depends on its issuer, so the issuers come first.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 
+	"github.com/certwire/certwire/pkg/diagnose"
 	"github.com/certwire/certwire/pkg/probe"
 )
 
@@ -92,23 +93,31 @@ func revision(c *cmapi.Certificate) int {
 	return *c.Status.Revision
 }
 
-// stripButLeaves is strip, and keeps of each request that was granted what its certificate is.
+// stripButLeaves is strip, and keeps of each request that was granted what its certificate is, and of what was not what says
+// why.
 func stripButLeaves(object any) (any, error) {
-	r, ok := object.(*cmapi.CertificateRequest)
-	if !ok {
-		return strip(object)
+	if r, ok := object.(*cmapi.CertificateRequest); ok {
+		return stripLeaf(r), nil
 	}
+	return stripWaiting(object)
+}
+
+func stripLeaf(r *cmapi.CertificateRequest) *Request {
 	kept := stripRequest(r)
+	ready := apiutil.GetCertificateRequestCondition(r, cmapi.CertificateRequestConditionReady)
+	granted := ready != nil && ready.Status == cmmeta.ConditionTrue
+	if !granted {
+		kept.Waiting = diagnose.NewRequest(r)
+	}
 	kept.Leaf = leafIn(r.Status.Certificate)
 	if kept.Leaf == nil || kept.Certificate == "" {
-		return kept, nil
+		return kept
 	}
-	if ready := apiutil.GetCertificateRequestCondition(r, cmapi.CertificateRequestConditionReady); ready != nil &&
-		ready.Status == cmmeta.ConditionTrue && ready.LastTransitionTime != nil {
+	if granted && ready.LastTransitionTime != nil {
 		kept.IssuedAt = ready.LastTransitionTime.Time
 	}
 	kept.Revision, _ = strconv.ParseInt(r.Annotations[cmapi.CertificateRequestRevisionAnnotationKey], 10, 64)
-	return kept, nil
+	return kept
 }
 
 // leafIn reads the first certificate of a chain; nil when there is none, or it cannot be read.

@@ -146,3 +146,44 @@ func TestIssuedIsWhatTheRequestOfTheRevisionHolds(t *testing.T) {
 		t.Errorf("without its request: %+v", got)
 	}
 }
+
+func TestARequestThatIsGrantedIsNewsOnceItIsInTheSecret(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		revision *int
+		told     int
+	}{
+		"before the first Secret is written":           {nil, 0},
+		"before the Secret is written":                 {new(1), 0},
+		"after the Certificate has counted":            {new(2), 1},
+		"for a Certificate that has been issued since": {new(3), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &stores{
+				certificates: toolscache.NewSharedIndexInformer(nil, &cmapi.Certificate{}, 0, certificateIndexers),
+				requests:     toolscache.NewSharedIndexInformer(nil, &cmapi.CertificateRequest{}, 0, requestIndexers),
+			}
+			told := 0
+			i := New(Options{Issued: func(namespace, name string) {
+				if told++; namespace != "shop" || name != "web" {
+					t.Errorf("told of %s/%s", namespace, name)
+				}
+			}})
+			i.certManager.Store(s)
+			certificate := &cmapi.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Status: cmapi.CertificateStatus{Revision: c.revision}}
+			if err := s.certificates.GetIndexer().Add(certificate); err != nil {
+				t.Fatal(err)
+			}
+			text, _ := chain(t, 1)
+			stripped, err := stripButLeaves(granted("web-2", "2", noon, text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			i.onRequest().OnAdd(stripped, false)
+			if told != c.told {
+				t.Errorf("told %d times, want %d", told, c.told)
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/certwire/certwire/pkg/acme"
+	"github.com/certwire/certwire/pkg/diagnose"
 	"github.com/certwire/certwire/pkg/policy"
 )
 
@@ -28,6 +29,8 @@ type Order struct {
 	// Issued is the certificate's notBefore or, of an Order older than a month, when the Order was created; zero when there is
 	// no certificate, or it cannot be read.
 	Issued time.Time
+	// Waiting is what is known of one that has no certificate; only where leaves are kept, see [CacheOptions].
+	Waiting *diagnose.Order
 }
 
 // maxReason bounds what is kept of a CA's refusal. What matters of it, the time, is in its first few hundred bytes.
@@ -90,6 +93,7 @@ func (i *Inventory) onOrder() toolscache.ResourceEventHandler {
 		if was == nil && is != nil && is.Certificate != "" {
 			i.creations.ordered(is.Namespace, is.Certificate, is.CreationTimestamp.Time)
 		}
+		i.orderWaits(was, is)
 		switch {
 		case is != nil && (was == nil || was.State != is.State || was.URL != is.URL || was.Reason != is.Reason):
 			i.order(is, false)

@@ -3,7 +3,6 @@ package inventory
 import (
 	"crypto/x509"
 	"encoding/pem"
-	"strings"
 	"time"
 
 	apiutil "github.com/cert-manager/cert-manager/pkg/api/util"
@@ -12,13 +11,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 
+	"github.com/certwire/certwire/pkg/diagnose"
 	"github.com/certwire/certwire/pkg/policy"
 	"github.com/certwire/certwire/pkg/probe"
 )
-
-// OrdersWebhook is the name of the webhook that refuses Orders: the API server puts it into the refusal, and
-// cert-manager copies that into the CertificateRequest's condition.
-const OrdersWebhook = "orders.guard.certwire.dev"
 
 // Request is a CertificateRequest as the cache keeps it. Only one whose Order was refused is kept in more than name.
 type Request struct {
@@ -36,6 +32,8 @@ type Request struct {
 	Revision int64
 	Leaf     *probe.Leaf
 	IssuedAt time.Time
+	// Waiting is what is known of one that was not granted; where leaves are kept, too.
+	Waiting *diagnose.Request
 }
 
 func stripRequest(r *cmapi.CertificateRequest) *Request {
@@ -47,7 +45,7 @@ func stripRequest(r *cmapi.CertificateRequest) *Request {
 	if ready == nil || ready.Status != cmmeta.ConditionFalse || ready.Reason != cmapi.CertificateRequestReasonPending {
 		return kept
 	}
-	if kept.Refusal = refusalIn(ready.Message); kept.Refusal != "" {
+	if kept.Refusal = diagnose.Refusal(ready.Message); kept.Refusal != "" {
 		kept.Issuer = policy.NewIssuerRef(r.Spec.IssuerRef.Name, r.Spec.IssuerRef.Kind, r.Spec.IssuerRef.Group)
 		kept.Names = namesIn(r.Spec.Request)
 	}
@@ -55,19 +53,7 @@ func stripRequest(r *cmapi.CertificateRequest) *Request {
 }
 
 // Unreachable begins the refusal of a request whose Order the API server could not ask certwire about.
-const Unreachable = `failed calling webhook "` + OrdersWebhook + `"`
-
-// refusalIn finds certwire's part in what cert-manager says of an Order that it could not create: the refusal's text, or
-// that no replica answered.
-func refusalIn(message string) string {
-	if _, refusal, ok := strings.Cut(message, `"`+OrdersWebhook+`" denied the request: `); ok {
-		return refusal
-	}
-	if i := strings.Index(message, Unreachable); i >= 0 {
-		return message[i:]
-	}
-	return ""
-}
+const Unreachable = diagnose.Unreachable
 
 // namesIn reads the names of a signing request in PEM; none when it cannot be read.
 func namesIn(request []byte) []string {
@@ -92,6 +78,8 @@ const (
 	byRefused = "refused"
 	// byLeaf has those whose leaf is kept under namespace/Certificate.
 	byLeaf = "leaf"
+	// byWaiting has those that were not granted under namespace/Certificate.
+	byWaiting = "waiting"
 )
 
 var requestIndexers = toolscache.Indexers{
@@ -107,6 +95,12 @@ var requestIndexers = toolscache.Indexers{
 		}
 		return nil, nil
 	},
+	byWaiting: func(object any) ([]string, error) {
+		if r, ok := object.(*Request); ok && r.Waiting != nil && r.Certificate != "" {
+			return []string{r.Namespace + "/" + r.Certificate}, nil
+		}
+		return nil, nil
+	},
 }
 
 func (i *Inventory) onRequest() toolscache.ResourceEventHandler {
@@ -116,10 +110,19 @@ func (i *Inventory) onRequest() toolscache.ResourceEventHandler {
 		if (was != nil && was.Refusal != "") || (is != nil && is.Refusal != "") {
 			i.refused()
 		}
-		if is != nil && is.Leaf != nil && (was == nil || was.Leaf == nil) {
+		if is != nil && is.Leaf != nil && (was == nil || was.Leaf == nil) && i.isInSecret(is) {
 			i.issued(is.Namespace, is.Certificate)
 		}
+		i.requestWaits(was, is)
 	})
+}
+
+// isInSecret reports whether a request's certificate has come to its Secret. cert-manager grants a request, writes the Secret
+// and then counts the Certificate's revision up; until then there is nothing to take anywhere, and a look at what still serves
+// the certificate before would only be in the way of the one that follows at once.
+func (i *Inventory) isInSecret(r *Request) bool {
+	c := i.certificate(r.Namespace, r.Certificate)
+	return c != nil && int64(revision(c)) == r.Revision
 }
 
 // Refused returns the requests whose Orders certwire refused, in no order. They must not be changed.

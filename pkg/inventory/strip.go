@@ -21,10 +21,12 @@ func strip(object any) (any, error) {
 	case *appsv1.Deployment:
 		w := newWorkload("Deployment", o.ObjectMeta, &o.Spec.Template)
 		w.Workload.Spec.Paused = o.Spec.Paused
+		w.AtATime = atATimeOf(o)
 		w.isReloader = isReloader(o)
 		return w, nil
 	case *appsv1.StatefulSet:
 		w := newWorkload("StatefulSet", o.ObjectMeta, &o.Spec.Template)
+		w.AtATime = atATimeOfSet(o)
 		w.Workload.Spec.UpdateStrategy.Type = string(o.Spec.UpdateStrategy.Type)
 		if r := o.Spec.UpdateStrategy.RollingUpdate; r != nil && r.Partition != nil {
 			w.Workload.Spec.UpdateStrategy.RollingUpdate.Partition = int64(*r.Partition)
@@ -32,6 +34,7 @@ func strip(object any) (any, error) {
 		return w, nil
 	case *appsv1.DaemonSet:
 		w := newWorkload("DaemonSet", o.ObjectMeta, &o.Spec.Template)
+		w.AtATime = atATimeOfDaemons(o)
 		w.Workload.Spec.UpdateStrategy.Type = string(o.Spec.UpdateStrategy.Type)
 		return w, nil
 	case *corev1.Node:

@@ -17,6 +17,8 @@ type WorkloadKey struct{ Kind, Namespace, Name string }
 type Workload struct {
 	metav1.ObjectMeta
 	mutate.Workload
+	// AtATime is how many of its pods may be away together by its own strategy, at least 1.
+	AtATime int32
 
 	secrets    []string
 	isReloader bool

@@ -65,7 +65,7 @@ func unprovable(r Request) Finding {
 	var lines []string
 	for _, name := range r.Object.Identifiers() {
 		if _, ok := PickSolver(r.Issuer.Solvers, name, r.Object.Labels); !ok {
-			lines = append(lines, fmt.Sprintf("no solver of %s can prove %s: %s", r.Issuer.Ref, name, whyNone(r.Issuer.Solvers, name)))
+			lines = append(lines, fmt.Sprintf("no solver of %s can prove %s: %s", r.Issuer.Ref, name, WhyNoSolver(r.Issuer.Solvers, name)))
 		}
 	}
 	if len(lines) == 0 {
@@ -74,7 +74,8 @@ func unprovable(r Request) Finding {
 	return advise(NoSolver, ReasonNoSolver, append(firstLines(lines), "its Order would stay pending, and nothing on the Certificate would say why")...)
 }
 
-func whyNone(solvers []Solver, name string) string {
+// WhyNoSolver says in a few words why [PickSolver] finds none of an issuer's solvers for a name.
+func WhyNoSolver(solvers []Solver, name string) string {
 	if len(solvers) == 0 {
 		return "it has none"
 	}
