@@ -31,8 +31,9 @@ var configGood atomic.Int64
 //   - certwire_ledger_lost_total: changes that the API server never takes, and that were given up.
 //   - certwire_refused_orders_total{action}: told (an Event) or retried.
 //   - certwire_objects{kind}: what the inventory holds.
-//   - certwire_delivery_endpoints{namespace,certificate,state}, certwire_delivery_divergence_since_timestamp_seconds
-//     {namespace,certificate}, certwire_renewal_to_wire_seconds: with --delivery alone, see docs/delivery.md.
+//   - certwire_delivery_*{namespace,certificate,...}, certwire_delivery_rollouts_total{outcome}, certwire_probes_total{outcome},
+//     certwire_probe_last_success_timestamp_seconds, certwire_renewal_to_wire_seconds{stage}: with --delivery alone, see
+//     docs/delivery.md.
 //   - certwire_adoptions_total{kind,outcome}: what adoption did; outcome is adopted, undone, conflict, contested or failed.
 func (s *server) metrics() error {
 	configGood.Store(1)

@@ -30,7 +30,9 @@ type options struct {
 	dnsNames          []string
 	readSecrets       bool
 	delivery          bool
+	deliveryMirrors   bool
 	deliveryDeadline  time.Duration
+	deliveryRollouts  bool
 	publishDelay      time.Duration
 
 	shutdownDelay time.Duration
@@ -79,7 +81,9 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.dnsNames, "tls-dns-names", nil, "further DNS names for the self-managed certificate")
 	f.BoolVar(&o.readSecrets, "read-secrets", false, "read a Certificate's Secret to know exactly whether applying it would order; needs the component read-secrets")
 	f.BoolVar(&o.delivery, "delivery", false, "take each renewal to the pods that use its Secret, and look at what they serve; needs the component delivery")
+	f.BoolVar(&o.deliveryMirrors, "delivery-mirrors", false, "find copies of certificates' Secrets, and look at the pods that use them; needs --delivery, and the component mirrors, which lets certwire read every Secret")
 	f.DurationVar(&o.deliveryDeadline, "delivery-deadline", 2*time.Minute, "how long a replica may take to serve a new certificate until it counts as stale")
+	f.BoolVar(&o.deliveryRollouts, "delivery-rollouts", false, "roll out workloads that go on serving an old certificate, once for each renewal, where certwire.dev/escalate says rollout; needs the component rollouts")
 	f.DurationVar(&o.publishDelay, "ca-publish-delay", 10*time.Second, "how long a new CA is in caBundle before a certificate from it is served")
 	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long serving goes on after SIGTERM, with readiness already failing")
 	f.StringVar(&o.logFormat, "log-format", "json", `"json" or "text"`)
@@ -103,6 +107,12 @@ func (o *options) validate() error {
 	}
 	if o.deliveryDeadline <= 0 {
 		problems = append(problems, errors.New("--delivery-deadline must be positive"))
+	}
+	if o.deliveryMirrors && !o.delivery {
+		problems = append(problems, errors.New("--delivery-mirrors needs --delivery"))
+	}
+	if o.deliveryRollouts && !o.delivery {
+		problems = append(problems, errors.New("--delivery-rollouts needs --delivery"))
 	}
 	if o.namespace == "" || o.service == "" {
 		problems = append(problems, errors.New("--namespace and --service must not be empty"))

@@ -13,6 +13,7 @@ func TestOptions(t *testing.T) {
 		wants []string
 	}{
 		"a certificate needs its key":     {[]string{"--tls-cert-file=a"}, []string{"--tls-cert-file and --tls-private-key-file go together"}},
+		"copies are a part of deliveries": {[]string{"--delivery-mirrors"}, []string{"--delivery-mirrors needs --delivery"}},
 		"every problem is reported":       {[]string{"--log-format=xml", "--bind-address=here", "--shutdown-delay=-1s", "--namespace="}, []string{`got "xml"`, `got "here"`, "must not be negative", "must not be empty"}},
 		"an argument is not a flag":       {[]string{"start"}, []string{"unknown command"}},
 		"an unknown flag":                 {[]string{"--fail-open"}, []string{"unknown flag: --fail-open"}},

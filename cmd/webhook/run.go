@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -183,11 +184,20 @@ func (s *server) watch() error {
 	if err != nil {
 		return fmt.Errorf("preparing the cache for Reloader's ConfigMap: %w", err)
 	}
+	var solvers cache.Cache // of Challenges' Ingresses: only deliveries tell of them
+	if s.options.delivery {
+		if solvers, err = inventory.SolverCache(s.rest, s.manager.GetScheme()); err != nil {
+			return fmt.Errorf("preparing the cache for the Ingresses of Challenges: %w", err)
+		}
+		if err := s.manager.Add(solvers); err != nil {
+			return fmt.Errorf("adding to the manager: %w", err)
+		}
+	}
 	s.inventory = inventory.New(inventory.Options{
 		Cache: s.manager.GetCache(), ConfigMaps: configMaps, Live: s.manager.GetAPIReader(),
 		Log: s.log.WithName("inventory"), Affected: s.adopter.Add,
 		Version: s.client.Discovery(), Trial: s.client.CoreV1().Pods(s.options.namespace), Order: s.orderChanged, Failed: s.challengeFailed, Refused: s.resumer.Wake,
-		Issued: s.issued,
+		Issued: s.issued, Issuance: s.issuance, Solvers: solvers,
 	})
 	s.adopter.Cluster = s.inventory
 	tasks := []func(context.Context){s.adopter.Run, s.ledger.Maintain, s.resumer.Run}

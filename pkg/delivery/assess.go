@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
+	"github.com/certwire/certwire/pkg/front"
 	"github.com/certwire/certwire/pkg/probe"
 )
 
@@ -21,6 +22,7 @@ const (
 	Ahead       EndpointState = "ahead"       // a newer one than is known of
 	Default     EndpointState = "default"     // what a server makes up when it has none
 	Foreign     EndpointState = "foreign"     // one with none of the names
+	Untrusted   EndpointState = "untrusted"   // one that its callers' caBundle does not fit
 	Unreachable EndpointState = "unreachable" // no certificate was seen
 	NotTLS      EndpointState = "not-tls"     // it answers, but not with TLS
 	NotReady    EndpointState = "not-ready"   // the pod is not Ready, so it was not dialled
@@ -29,7 +31,7 @@ const (
 
 // EndpointStates returns all of them.
 func EndpointStates() []EndpointState {
-	return []EndpointState{Current, Previous, Other, Ahead, Default, Foreign, Unreachable, NotTLS, NotReady, NoPort}
+	return []EndpointState{Current, Previous, Other, Ahead, Default, Foreign, Untrusted, Unreachable, NotTLS, NotReady, NoPort}
 }
 
 // Cause is why a delivery is not done: a closed set.
@@ -52,6 +54,12 @@ const (
 	NoEvidence     Cause = "no-evidence"     // nobody knows any more what was issued
 	RestartFailed  Cause = "restart-failed"  // a replica did not come back with the new leaf, so no other restarts
 	RestartsInTurn Cause = "restart-in-turn" // replicas restart one after the other
+	RestartBlocked Cause = "restart-blocked" // replicas that are away, or a PodDisruptionBudget, leave no room for a restart
+
+	ControllerStale Cause = "controller-stale" // who serves it for an Ingress or a Gateway serves what was before
+	CABundle        Cause = "ca-bundle"        // callers do not trust what is served
+	NoController    Cause = "no-controller"    // nobody knows who serves it
+	ShadowedBy      Cause = "shadowed"         // another object has another certificate for the same names, and comes first
 )
 
 // Confirmations is how many sweeps in a row have to be clean until a delivery is proven.
@@ -68,16 +76,28 @@ type Endpoint struct {
 	State EndpointState
 	// Cause is why there was nothing to see.
 	Cause probe.Cause
-	// Serial and NotAfter are of what was served.
-	Serial   string
-	NotAfter time.Time
+	// Serial, NotBefore and NotAfter are of what was served.
+	Serial              string
+	NotBefore, NotAfter time.Time
 	// Guessed says that nobody named the port.
 	Guessed bool
+	// Shadow is the object that what was served belongs to, as in Certificate shop/old; empty where none is known.
+	Shadow string
+	// Distrust is why callers do not take it.
+	Distrust front.Distrust
 }
 
-// Replica is one pod that uses the Secret, and what was seen of it. It has at least one endpoint.
+// Replica is one pod that uses the Secret, or that serves it for others, and what was seen of it. It has at least one
+// endpoint.
 type Replica struct {
-	Pod       string
+	// Namespace is the pod's, where that is not the delivery's.
+	Namespace, Pod string
+	// For is what the pod serves it for, empty for one that uses the Secret itself. Called says that For is who calls the
+	// pod, which uses the Secret. Missing says why For has no pods; Pod is empty then.
+	For     string
+	Called  bool
+	Missing string
+
 	Endpoints []Endpoint
 	// Started is when the pod began.
 	Started time.Time
@@ -85,12 +105,23 @@ type Replica struct {
 	Blind time.Time
 	// Patience is what the server is known to take, 0 for what is usual.
 	Patience time.Duration
-	// Waiting says that it restarts when its turn comes, and Failed that it should have come back by now.
-	Waiting, Failed bool
+	// Reached is since when the copy of the Secret that it uses has held the leaf; zero where it uses the Secret itself.
+	Reached time.Time
+	// Waiting says that it restarts when its turn comes, Failed that it should have come back by now, and Blocked that its turn
+	// has not come for too long: others are away, or the PodDisruptionBudget Full has no room.
+	Waiting, Failed, Blocked bool
+	Full                     string
+	// Late is set by the assessment: it has had its time.
+	Late bool
+
+	key    string // the pod's UID and For
+	copied bool   // it comes to the certificate by a copy of the Secret
 }
 
 // Facts are what is known at one sweep.
 type Facts struct {
+	// Namespace is the delivery's.
+	Namespace string
 	// Issued is when the leaf was, in whole seconds.
 	Issued time.Time
 	Now    time.Time
@@ -108,12 +139,17 @@ type Verdict struct {
 	State v1alpha1.DeliveryState
 	// Cause is empty for what is delivered.
 	Cause Cause
+	// Layer is where the cause is, and Message one line that names the worst replica and what helps; at most 1024 bytes, and
+	// the same as long as what was seen is. Both are empty while Cause is.
+	Layer, Message string
 	// Current is how many of Total replicas serve the leaf at all of their endpoints.
 	Current, Total int
-	// Oldest is when the oldest certificate ends that is served; zero when none was seen.
-	Oldest time.Time
+	// Oldest is when the oldest certificate ends that is served, and OldestFrom when it began; zero when none was seen.
+	Oldest, OldestFrom time.Time
 	// Diverged is since when a replica has served something else than the leaf; zero when none does.
 	Diverged time.Time
+	// Early says that a replica is wrong, waits for nobody, and has not had its time: it is to be looked at soon.
+	Early bool
 	// Counts are the endpoints by state.
 	Counts map[EndpointState]int
 }
@@ -126,9 +162,10 @@ func Assess(f Facts) Verdict {
 	wrong, late := v.sum(f)
 	switch {
 	case v.Total == 0:
-		v.State, v.Cause = v1alpha1.DeliveryUnverified, NoConsumer
+		v.State, v.Cause, v.Layer, v.Message = v1alpha1.DeliveryUnverified, NoConsumer, LayerPod, help[NoConsumer]
 	case len(late) > 0:
-		v.State, v.Cause = v1alpha1.DeliveryUnverified, cause(f, v, late)
+		v.State = v1alpha1.DeliveryUnverified
+		v.explain(f, late)
 		if slices.ContainsFunc(late, func(r *Replica) bool { return r.diverges() || r.Failed }) {
 			v.State = v1alpha1.DeliveryStale
 		}
@@ -137,7 +174,8 @@ func Assess(f Facts) Verdict {
 	case len(wrong) == 0:
 		v.State = v1alpha1.DeliveryDelivering
 	default:
-		v.State, v.Cause = v1alpha1.DeliveryDelivering, cause(f, v, wrong)
+		v.State = v1alpha1.DeliveryDelivering
+		v.explain(f, wrong)
 		if f.Before == v1alpha1.DeliveryStale || f.Before == v1alpha1.DeliveryUnverified {
 			v.State = f.Before
 		}
@@ -160,7 +198,10 @@ func (v *Verdict) sum(f Facts) (wrong, late []*Replica) {
 			v.Diverged = since
 		}
 		if r.Failed || (!r.Waiting && f.Now.Sub(since) >= max(f.Deadline, r.Patience)) {
+			r.Late = true
 			late = append(late, r)
+		} else if !r.Waiting {
+			v.Early = true
 		}
 	}
 	return wrong, late
@@ -169,14 +210,17 @@ func (v *Verdict) sum(f Facts) (wrong, late []*Replica) {
 func (v *Verdict) count(r *Replica) {
 	for _, e := range r.Endpoints {
 		v.Counts[e.State]++
+		if e.State == Foreign && e.Guessed {
+			continue // another certificate of the pod's own, maybe
+		}
 		if !e.NotAfter.IsZero() && (v.Oldest.IsZero() || e.NotAfter.Before(v.Oldest)) {
-			v.Oldest = e.NotAfter
+			v.Oldest, v.OldestFrom = e.NotAfter, e.NotBefore
 		}
 	}
 }
 
 // severity orders the states: what is worst at one of its endpoints is a replica's.
-var severity = []EndpointState{Previous, Other, Default, Foreign, Ahead, NotTLS, Unreachable, NotReady, NoPort, Current}
+var severity = []EndpointState{Previous, Other, Untrusted, Default, Foreign, Ahead, NotTLS, Unreachable, NotReady, NoPort, Current}
 
 // state is the replica's worst endpoint's.
 func (r *Replica) state() EndpointState { return r.worst().State }
@@ -195,7 +239,7 @@ func (r *Replica) worst() Endpoint {
 func (r *Replica) diverges() bool {
 	e := r.worst()
 	switch e.State {
-	case Previous, Other, Default:
+	case Previous, Other, Untrusted, Default:
 		return true
 	case Foreign:
 		return !e.Guessed
@@ -206,7 +250,7 @@ func (r *Replica) diverges() bool {
 
 // wrongSince is the time from which on the replica should have served the leaf.
 func (r *Replica) wrongSince(issued time.Time) time.Time {
-	since := issued
+	since := r.written(issued)
 	if r.Started.After(since) {
 		since = r.Started
 	}
@@ -216,36 +260,12 @@ func (r *Replica) wrongSince(issued time.Time) time.Time {
 	return since
 }
 
-// cause names what is wrong with some replicas, the worst of it first.
-func cause(f Facts, v Verdict, of []*Replica) Cause {
-	has := func(is func(*Replica) bool) bool { return slices.ContainsFunc(of, is) }
-	in := func(s EndpointState) func(*Replica) bool { return func(r *Replica) bool { return r.state() == s } }
-	behind := func(r *Replica) bool { return r.state() == Previous || r.state() == Other }
-	switch {
-	case has(func(r *Replica) bool { return r.Failed }):
-		return RestartFailed
-	case has(func(r *Replica) bool { return behind(r) && younger(r.Started, f.Issued) }):
-		return WrongSecret
-	case has(func(r *Replica) bool { return r.Waiting }):
-		return RestartsInTurn
-	case has(behind) && v.Current > 0:
-		return Partial
-	case has(behind):
-		return ReloadMissing
-	case has(in(Default)):
-		return DefaultServed
-	case has(in(Foreign)):
-		return ForeignServed
+// written is when the Secret that the replica uses was, or a copy of it.
+func (r *Replica) written(issued time.Time) time.Time {
+	if r.Reached.After(issued) {
+		return r.Reached
 	}
-	for _, s := range []struct {
-		state EndpointState
-		cause Cause
-	}{{Ahead, NewerServed}, {NotTLS, NoTLS}, {Unreachable, CannotReach}, {NotReady, Unready}} {
-		if has(in(s.state)) {
-			return s.cause
-		}
-	}
-	return PortUnknown
+	return issued
 }
 
 // younger reports whether a pod that began at one time must have begun with a Secret that was written at another.
@@ -255,20 +275,20 @@ func younger(started, written time.Time) bool { return started.After(written.Add
 // server can send any.
 const maxSerial = 64
 
-// Listed returns the endpoints of all replicas for people, at most so many: the worst first, and then by pod and port.
+// Listed returns the endpoints of all replicas for people, at most so many: the worst first, and then by pod, purpose and port.
 func Listed(replicas []Replica, most int) []v1alpha1.DeliveryEndpoint {
 	out := []v1alpha1.DeliveryEndpoint{}
 	for i := range replicas {
 		for _, e := range replicas[i].Endpoints {
 			out = append(out, v1alpha1.DeliveryEndpoint{
-				Pod: replicas[i].Pod, Port: e.Port, State: string(e.State), Cause: string(e.Cause), Serial: e.Serial[:min(len(e.Serial), maxSerial)],
+				Pod: replicas[i].Pod, Namespace: replicas[i].Namespace, For: replicas[i].For, Port: e.Port, State: string(e.State), Cause: string(e.Cause), Serial: e.Serial[:min(len(e.Serial), maxSerial)],
 			})
 		}
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.DeliveryEndpoint) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(severity, EndpointState(a.State)), slices.Index(severity, EndpointState(b.State))),
-			strings.Compare(a.Pod, b.Pod), strings.Compare(a.Port, b.Port))
+			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Pod, b.Pod), strings.Compare(a.For, b.For), strings.Compare(a.Port, b.Port))
 	})
 	return out[:min(len(out), most)]
 }
@@ -277,7 +297,7 @@ func Listed(replicas []Replica, most int) []v1alpha1.DeliveryEndpoint {
 type sweeps struct {
 	clean       int
 	fingerprint probe.Fingerprint
-	pods        []string
+	pods        []string // and what they serve for
 }
 
 // add notes a sweep and returns how many in a row were clean, this one included: about one leaf, and over the same pods

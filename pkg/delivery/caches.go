@@ -9,8 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
+	"github.com/certwire/certwire/pkg/front"
 )
 
 // bySecret indexes pods under namespace/Secret.
@@ -37,13 +38,19 @@ var podIndexers = toolscache.Indexers{
 	},
 }
 
-// strip runs on every object before it enters the cache. A pod that is of no interest stays as its name.
+// strip runs on every object before it enters the cache. A pod that is of no interest stays as its name and addresses.
 func strip(object any) (any, error) {
 	if p, ok := object.(*corev1.Pod); ok {
 		if kept := NewPod(p); kept != nil {
 			return kept, nil
 		}
-		return &Pod{ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace, UID: p.UID, ResourceVersion: p.ResourceVersion}}, nil
+		return stranger(p), nil
+	}
+	if kept := front.New(object); kept != nil {
+		return kept, nil
+	}
+	if b, ok := object.(*policyv1.PodDisruptionBudget); ok {
+		return stripDisruptions(b), nil
 	}
 	if m, err := meta.Accessor(object); err == nil {
 		m.SetManagedFields(nil)
@@ -83,7 +90,7 @@ func (r *run) fill(ctx context.Context) error {
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)))
 	own, err := cache.New(r.Rest, cache.Options{
 		Scheme: r.Scheme, DefaultTransform: strip, ReaderFailOnMissingInformer: true,
-		ByObject: map[client.Object]cache.ByObject{&corev1.Pod{}: {Field: running}},
+		ByObject: r.byObject(map[client.Object]cache.ByObject{&corev1.Pod{}: {Field: running}}),
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the caches: %w", err)
@@ -94,18 +101,27 @@ func (r *run) fill(ctx context.Context) error {
 		cancel()
 		return err
 	}
-	deliveries, err := informer(attempt, own, &v1alpha1.CertificateDelivery{}, nil)
+	deliveries, err := informer(attempt, own, &v1alpha1.CertificateDelivery{}, deliveryIndexers)
 	if err != nil {
 		cancel()
 		return err
 	}
-	r.pods, r.deliveries = pods.GetIndexer(), deliveries.GetIndexer()
-	podsHandled, err := pods.AddEventHandler(handler(r.onPod))
+	budgets, err := informer(attempt, own, &policyv1.PodDisruptionBudget{}, disruptionIndexers)
+	if err != nil {
+		cancel()
+		return err
+	}
+	r.pods, r.deliveries, r.disruptions = pods.GetIndexer(), deliveries.GetIndexer(), budgets.GetIndexer()
+	if err := r.watchSecrets(attempt, own); err != nil {
+		cancel()
+		return err
+	}
+	podsHandled, err := pods.AddEventHandler(r.handler(r.onPod))
 	if err != nil {
 		cancel()
 		return fmt.Errorf("listening to pods: %w", err)
 	}
-	deliveriesHandled, err := deliveries.AddEventHandler(handler(r.onDelivery))
+	deliveriesHandled, err := deliveries.AddEventHandler(r.handler(r.onDelivery))
 	if err != nil {
 		cancel()
 		return fmt.Errorf("listening to deliveries: %w", err)
@@ -116,10 +132,14 @@ func (r *run) fill(ctx context.Context) error {
 			r.Log.Error(err, "The caches have ended")
 		}
 	}()
-	if !toolscache.WaitForCacheSync(ctx.Done(), podsHandled.HasSynced, deliveriesHandled.HasSynced) {
+	if !toolscache.WaitForCacheSync(ctx.Done(), podsHandled.HasSynced, deliveriesHandled.HasSynced, budgets.HasSynced) {
 		return context.Cause(ctx)
 	}
-	r.Log.Info("Caches have synced", "kinds", "Pods and CertificateDeliveries")
+	r.awaitSecrets(ctx)
+	r.Log.Info("Caches have synced", "kinds", "Pods, CertificateDeliveries and PodDisruptionBudgets")
+	if !r.openFronts(attempt, own) {
+		return context.Cause(ctx)
+	}
 	return nil
 }
 
@@ -132,22 +152,35 @@ func informer(ctx context.Context, from cache.Cache, object client.Object, index
 	if !ok {
 		return nil, errors.New("an informer has no index")
 	}
-	if err := shared.AddIndexers(indexers); err != nil {
+	missing, have := toolscache.Indexers{}, shared.GetIndexer().GetIndexers() // the one by namespace is always there
+	for name, keys := range indexers {
+		if _, ok := have[name]; !ok {
+			missing[name] = keys
+		}
+	}
+	if err := shared.AddIndexers(missing); err != nil {
 		return nil, fmt.Errorf("indexing %T: %w", object, err)
 	}
 	return shared, nil
 }
 
-// handler calls f for every event with the old and the new state; either may be nil.
-func handler(f func(before, after any)) toolscache.ResourceEventHandler {
+// handler calls f for every event with the old and the new state; either may be nil. What was there before the run serves is
+// no event: all Certificates are queued then, and one that is looked after in its own time must not go before what has
+// happened, as it would in a cluster of places that do not answer.
+func (r *run) handler(f func(before, after any)) toolscache.ResourceEventHandler {
+	event := func(before, after any) {
+		if r.serving.Load() {
+			f(before, after)
+		}
+	}
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { f(nil, object) },
-		UpdateFunc: f,
+		AddFunc:    func(object any) { event(nil, object) },
+		UpdateFunc: event,
 		DeleteFunc: func(object any) {
 			if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
 				object = gone.Obj
 			}
-			f(object, nil)
+			event(object, nil)
 		},
 	}
 }
@@ -165,8 +198,8 @@ func (r *run) onPod(before, after any) {
 			continue
 		}
 		for _, secret := range p.Secrets {
-			for _, c := range r.Cluster.Certificates(p.Namespace, secret) {
-				r.queue.AddAfter(types.NamespacedName{Namespace: p.Namespace, Name: c.Name}, settle)
+			for _, key := range r.certificatesOf(p.Namespace, secret) {
+				r.queue.AddAfter(key, settle)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/certwire/certwire/pkg/diagnose"
 	"github.com/certwire/certwire/pkg/inventory"
 	"github.com/certwire/certwire/pkg/mutate"
 	"github.com/certwire/certwire/pkg/probe"
@@ -23,13 +24,24 @@ import (
 const (
 	// pokesPerSecond and pokesAtOnce hold for all pods together.
 	pokesPerSecond, pokesAtOnce = 50, 100
-	// dials is how many are under way at a time, and dialTimeout bounds one.
+	// dials is how many are under way at a time for what has happened, and calmDials for routine; dialTimeout bounds one.
 	dials       = 32
+	calmDials   = 64
 	dialTimeout = 5 * time.Second
-	// workers is how many Certificates are looked after at a time.
+	// workers is how many Certificates are looked after at a time in each of two lanes.
 	workers = 16
 	// patches is how many pods of one Certificate are written to at a time.
 	patches = 8
+)
+
+// Stage is how far a renewal has come: a closed set, fit for a metric label.
+type Stage string
+
+// The stages.
+const (
+	StageFirst    Stage = "first"    // a replica serves it
+	StageAll      Stage = "all"      // every replica does
+	StageMirrored Stage = "mirrored" // every copy of the Secret holds it
 )
 
 // Cluster is what delivery asks of the inventory.
@@ -39,10 +51,14 @@ type Cluster interface {
 	Installed() bool
 	// Issued returns a Certificate and what was issued for it; false when there is none.
 	Issued(namespace, name string) (inventory.Issued, bool)
+	// Issuance returns what is known of a Certificate's issuance, but for the time; false when there is no such Certificate.
+	Issuance(namespace, name string) (diagnose.Facts, bool)
 	// AllIssued names every Certificate.
 	AllIssued() []types.NamespacedName
 	// Certificates are those that write to a Secret.
 	Certificates(namespace, secret string) []mutate.Certificate
+	// Workload returns a Deployment, StatefulSet or DaemonSet; nil when there is none.
+	Workload(key inventory.WorkloadKey) *inventory.Workload
 }
 
 // Controller takes renewals to the wire. Build it with its fields set, then Run it; Add may be called at any time. It is
@@ -58,16 +74,23 @@ type Controller struct {
 	Presets func() map[string]spec.Values
 	// Deadline is how long a replica may take to serve a new certificate until it counts as stale.
 	Deadline time.Duration
+	// Mirrors has copies of Secrets looked at, for which certwire has to list and watch Secrets.
+	Mirrors bool
+	// Rollouts says that certwire may roll out workloads whose owners allow it, when they go on serving an old certificate.
+	Rollouts bool
 	// Dial looks at one place; [probe.Dial] when nil.
 	Dial func(context.Context, probe.Target) probe.Result
 	// Tell puts a warning Event on an object. Its text is one line.
 	Tell func(on *corev1.ObjectReference, reason, text string)
-	// Observe is told how long each renewal took to all replicas.
-	Observe func(time.Duration)
-	Log     logr.Logger
-	Now     func() time.Time
+	// Observe is told how long each renewal took to get so far.
+	Observe func(Stage, time.Duration)
+	// Rolled is told of each attempt to have a workload rolled out for a leaf, by how it ended: one of [RolloutOutcomes].
+	Rolled func(outcome string)
+	Log    logr.Logger
+	Now    func() time.Time
 
 	running atomic.Pointer[run]
+	probes  probes
 }
 
 type queue = workqueue.TypedRateLimitingInterface[types.NamespacedName]
@@ -92,7 +115,7 @@ func (c *Controller) Run(ctx context.Context) {
 		return
 	}
 	r := newRun(c)
-	defer r.queue.ShutDown()
+	defer r.shutDown()
 	if !r.open(ctx) {
 		return
 	}

@@ -8,33 +8,40 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certwire/certwire/pkg/front"
 	"github.com/certwire/certwire/pkg/probe"
 	"github.com/certwire/certwire/pkg/reload/spec"
 )
 
-// look dials every place of every pod that is not being deleted. A pod that is not Ready serves nobody, and is not
-// dialled.
+// look dials every place of every pod that is not being deleted, and of those that serve for others. A pod that is not
+// Ready serves nobody, and is not dialled.
 func (s *sweep) look(ctx context.Context) {
 	s.byUID = map[types.UID]*Replica{}
 	presets := s.Presets()
 	live := slices.DeleteFunc(slices.Clone(s.pods), func(p *Pod) bool { return !p.DeletionTimestamp.IsZero() })
-	s.replicas = make([]Replica, len(live))
+	serving := s.findFronts(live)
+	s.replicas = make([]Replica, len(live), len(live)+len(serving)) // which never moves
 	var looking sync.WaitGroup
 	for i, p := range live {
 		replica := &s.replicas[i]
 		s.byUID[p.UID] = replica
-		*replica = Replica{Pod: p.Name, Started: p.Started, Patience: patience(p, presets)}
+		*replica = Replica{Pod: p.Name, Started: p.Started, Patience: patience(p, presets), key: string(p.UID)}
+		s.throughCopy(p, replica)
 		if !p.Ready {
 			replica.Endpoints = []Endpoint{{State: NotReady}}
 			continue
 		}
 		looking.Go(func() { replica.Endpoints = s.dial(ctx, p, presets) })
 	}
+	for i := range serving {
+		looking.Go(func() { s.lookAtFront(ctx, &serving[i]) })
+	}
 	looking.Wait()
 	now := s.Now()
 	for i, p := range live {
 		s.m.pods[p.UID].saw(&s.replicas[i], now)
 	}
+	s.keepFronts(serving, now)
 }
 
 // saw remembers a look at a pod, and gives what it knows to the replica.
@@ -57,11 +64,9 @@ func (m *podMemory) saw(r *Replica, now time.Time) {
 
 // dial looks at one pod.
 func (s *sweep) dial(ctx context.Context, p *Pod, presets map[string]spec.Values) []Endpoint {
-	previous := make([]probe.Fingerprint, 0, len(s.status.Previous))
-	for _, fingerprint := range s.status.Previous {
-		previous = append(previous, probe.Fingerprint(fingerprint))
-	}
-	list := targets(p, s.issued.Secret, s.leaf, presets)
+	previous := s.previous()
+	secret, _ := s.secretOf(p)
+	list := targets(p, secret, s.leaf, presets, front.Offers(s.fronts, frontPod(p)))
 	seen := make([]Endpoint, len(list))
 	var looking sync.WaitGroup
 	for i, t := range list {
@@ -69,7 +74,7 @@ func (s *sweep) dial(ctx context.Context, p *Pod, presets map[string]spec.Values
 			result := s.one(ctx, t.Target)
 			e := Endpoint{
 				Port: t.port, State: stateOf(result, s.leaf, previous), Cause: result.Cause, Guessed: t.guessed,
-				Serial: result.Leaf.Serial, NotAfter: result.Leaf.NotAfter,
+				Serial: result.Leaf.Serial, NotBefore: result.Leaf.NotBefore, NotAfter: result.Leaf.NotAfter,
 			}
 			if (e.State == Foreign || e.State == Other) && s.belongsToAnother(p, result) {
 				e.Guessed, e.State = true, Foreign // the port of another certificate of the pod's
@@ -81,20 +86,12 @@ func (s *sweep) dial(ctx context.Context, p *Pod, presets map[string]spec.Values
 	return counted(seen)
 }
 
-// one dials one place, when there is room for it. A server with an RSA and an ECDSA certificate shows one of them, and is
-// asked for the other.
+// one looks at one place. A server with an RSA and an ECDSA certificate shows one of them, and is asked for the other.
 func (s *sweep) one(ctx context.Context, t probe.Target) probe.Result {
-	select {
-	case s.dialling <- struct{}{}:
-		defer func() { <-s.dialling }()
-	case <-ctx.Done():
-		return probe.Result{State: probe.Unreachable, Cause: probe.CauseCanceled}
-	}
-	t.Timeout = dialTimeout
-	r := s.Dial(ctx, t)
+	r := s.dialOnce(ctx, t)
 	if r.State == probe.Served && r.Leaf.Fingerprint != s.leaf.Fingerprint && s.leaf.Key != 0 && r.Leaf.Key != s.leaf.Key {
 		t.Key = s.leaf.Key
-		if other := s.Dial(ctx, t); other.State == probe.Served {
+		if other := s.dialOnce(ctx, t); other.State == probe.Served {
 			return other
 		}
 	}

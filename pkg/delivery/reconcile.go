@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,9 @@ type sweep struct {
 	leaf     probe.Leaf
 	at       time.Time
 	pods     []*Pod
-	replicas []Replica // one for each pod that is not being deleted
-	byUID    map[types.UID]*Replica
+	replicas []Replica              // one for each pod that is not being deleted, and then those of fronts
+	byUID    map[types.UID]*Replica // of pods that use the Secret alone
+	copies   copies
 }
 
 // reconcile brings one Certificate's delivery further and writes down how far it is. It returns when to come back; 0 for
@@ -53,14 +55,17 @@ func (r *run) reconcile(ctx context.Context, key types.NamespacedName) (time.Dur
 		return wait, nil
 	}
 	if !known {
-		v := Verdict{State: v1alpha1.DeliveryPending, Cause: NotIssued}
+		v := pending(NotIssued)
 		if issued.Revision > 0 {
-			v.Cause = NoEvidence
+			v = pending(NoEvidence)
 		}
 		s.record(v)
-		return jitter(idleSweep), r.write(ctx, m, object, s.status)
+		next := s.explain(object.Status.Issuance, jitter(idleSweep))
+		s.show(v)
+		return next, r.write(ctx, m, object, s.status)
 	}
 	s.pods = r.podsOf(key.Namespace, issued.Secret)
+	s.findCopies()
 	s.forgetPods()
 	var trouble []error
 	if len(s.status.Previous) > 0 { // a renewal: who had the last one is behind
@@ -73,17 +78,27 @@ func (r *run) reconcile(ctx context.Context, key types.NamespacedName) (time.Dur
 	trouble = append(trouble, s.poke(ctx), s.roll(ctx))
 	v, before := s.assess(), s.status.State
 	s.record(v)
+	s.notice(v)
+	s.plan(v)
 	if v.State == v1alpha1.DeliveryStale && before != v.State {
 		s.tell(string(v.State)+string(s.leaf.Fingerprint), "CertificateStale", fmt.Sprintf(
-			"%d of %d replicas serve serial %s, the newest: %s", v.Current, v.Total, s.leaf.Serial, v.Cause))
+			"%d of %d replicas serve serial %s, the newest: %s", v.Current, v.Total, s.leaf.Serial, cmp.Or(v.Message, string(v.Cause))))
 	}
-	trouble = append(trouble, r.write(ctx, m, object, s.status))
-	return m.next(v), errors.Join(trouble...)
+	s.timeFirst(v)
+	next := s.explain(object.Status.Issuance, s.lookAgain(m.next(v)))
+	s.show(v)
+	if err := r.write(ctx, m, object, s.status); err != nil {
+		trouble = append(trouble, err)
+	} else {
+		trouble = append(trouble, s.rollOut(ctx))
+	}
+	return next, errors.Join(trouble...)
 }
 
 // advance takes up a new leaf. It returns false when nobody knows what is to be served, and a time to wait when that may
 // change at once.
 func (s *sweep) advance() (known bool, wait time.Duration) {
+	s.fromSecret()
 	i, status := s.issued, s.status
 	switch {
 	case i.Revision == 0:
@@ -117,19 +132,19 @@ func (s *sweep) advance() (known bool, wait time.Duration) {
 
 // assess holds what was seen against what should be.
 func (s *sweep) assess() Verdict {
-	clean, uids := len(s.replicas) > 0, make([]string, 0, len(s.byUID))
-	for uid, replica := range s.byUID {
-		uids = append(uids, string(uid))
-		clean = clean && replica.state() == Current
+	clean, keys := len(s.replicas) > 0, make([]string, 0, len(s.replicas))
+	for i := range s.replicas {
+		keys = append(keys, s.replicas[i].key)
+		clean = clean && s.replicas[i].state() == Current
 	}
 	now := s.Now()
-	n := s.m.sweeps.add(s.leaf.Fingerprint, uids, clean)
+	n := s.m.sweeps.add(s.leaf.Fingerprint, keys, clean)
 	if n == 1 {
 		s.m.clean = now
 	}
-	v := Assess(Facts{
-		Issued: s.at, Now: now, Deadline: s.Deadline, Before: s.status.State, Clean: n, Replicas: s.replicas,
-	})
+	v := s.judgeCopies(Assess(Facts{
+		Namespace: s.key.Namespace, Issued: s.at, Now: now, Deadline: s.Deadline, Before: s.status.State, Clean: n, Replicas: s.replicas,
+	}))
 	s.mu.Lock()
 	if s.m.summary.Current != v.Current || s.m.summary.Total != v.Total {
 		s.m.wait = 0 // it moves, so look often
@@ -165,6 +180,7 @@ func (s *sweep) forgetPods() {
 	for uid := range s.m.pods {
 		if !there[uid] {
 			delete(s.m.pods, uid)
+			s.leave(uid, s.key)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
@@ -54,7 +53,7 @@ func TestARenewalIsPokedAtOnceAndTimed(t *testing.T) {
 	w.says(w.sweep("web"), "Delivering 3/3")
 	d := w.sweep("web")
 	w.says(d, "Delivered 3/3")
-	if d.Status.Lag != "1s" || len(w.lags) != 1 || !slices.Equal(d.Status.Previous, []string{string(fingerprint("1"))}) {
+	if d.Status.Lag != "1s" || len(w.lags[StageAll]) != 1 || !slices.Equal(d.Status.Previous, []string{string(fingerprint("1"))}) {
 		t.Errorf("lag %q %v, previous %v", d.Status.Lag, w.lags, d.Status.Previous)
 	}
 }
@@ -260,29 +259,6 @@ func TestAPortOfAnotherCertificateIsNotForeign(t *testing.T) {
 	w.says(w.sweep("api"), "Delivered 1/1")
 }
 
-func TestSeriesEndWithTheirCertificates(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.issue("web", "1")
-	w.pod("a", "", w.issued["web"].Leaf, "web-tls")
-	w.sweep("web")
-	w.run.running.Store(w.run)
-	registry := prometheus.NewPedanticRegistry()
-	w.must(registry.Register(w.run.Controller))
-	count := func() int {
-		families, err := registry.Gather()
-		w.must(err)
-		return len(families)
-	}
-	if n := count(); n != 2 {
-		t.Errorf("%d families", n)
-	}
-	w.run.forget(types.NamespacedName{Namespace: "shop", Name: "web"})
-	if n := count(); n != 0 {
-		t.Errorf("%d families after the end", n)
-	}
-}
-
 func TestTheTimesBetweenSweeps(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
@@ -302,5 +278,13 @@ func TestTheTimesBetweenSweeps(t *testing.T) {
 	done := Verdict{State: v1alpha1.DeliveryDelivered, Total: 3, Current: 3}
 	if next := m.next(done); next < idleSweep*9/10 || next > idleSweep*11/10 {
 		t.Errorf("when it is done, after %s", next)
+	}
+	for _, want := range []time.Duration{2 * lastSweep, 4 * lastSweep, 8 * lastSweep, 16 * lastSweep, idleSweep, idleSweep} {
+		if next := m.next(Verdict{State: v1alpha1.DeliveryUnverified, Total: 3}); next < want*9/10 || next > want*11/10 {
+			t.Errorf("while it cannot be seen, after %s, want about %s", next, want)
+		}
+	}
+	if next := m.next(Verdict{State: v1alpha1.DeliveryUnverified}); next < idleSweep*9/10 {
+		t.Errorf("without a consumer, after %s", next)
 	}
 }

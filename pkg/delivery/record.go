@@ -58,6 +58,7 @@ func (r *run) object(ctx context.Context, m *memory, of inventory.Issued) (*v1al
 	if err := r.Client.Create(ctx, object); err != nil {
 		return nil, fmt.Errorf("making the delivery: %w", err)
 	}
+	object.ManagedFields = nil // as in the cache: the API server keeps its own where an update names none
 	r.remember(m, object)
 	return object, nil
 }
@@ -79,6 +80,7 @@ func (r *run) write(ctx context.Context, m *memory, object *v1alpha1.Certificate
 		r.remember(m, nil)
 		return fmt.Errorf("writing the delivery: %w", err)
 	}
+	next.ManagedFields = nil
 	r.remember(m, next)
 	return nil
 }
@@ -97,7 +99,7 @@ func (s *sweep) begin() {
 	previous = slices.DeleteFunc(previous, func(f string) bool { return f == string(leaf.Fingerprint) })
 	*status = v1alpha1.CertificateDeliveryStatus{
 		Revision: s.issued.Revision, Conditions: status.Conditions, Previous: previous[:min(len(previous), maxPrevious)],
-		Issued: &metav1.Time{Time: s.issued.At},
+		Issued: &metav1.Time{Time: s.issued.At}, TakesUp: status.TakesUp,
 		Leaf: &v1alpha1.DeliveredLeaf{
 			Fingerprint: string(leaf.Fingerprint), Serial: leaf.Serial[:min(len(leaf.Serial), maxSerial)],
 			NotBefore: metav1.NewTime(leaf.NotBefore), NotAfter: metav1.NewTime(leaf.NotAfter),
@@ -105,6 +107,7 @@ func (s *sweep) begin() {
 		},
 	}
 	s.m.wait = 0
+	clear(s.m.rolled)
 }
 
 // leafOf is a stored leaf as probe wants it.
@@ -119,12 +122,14 @@ func (s *sweep) record(v Verdict) {
 	status := s.status
 	proven := v.State == v1alpha1.DeliveryDelivered && status.State != v.State
 	status.State, status.Cause = v.State, string(v.Cause)
+	status.Layer, status.Message = v.Layer, v.Message
 	status.Current, status.Total = int32(v.Current), int32(v.Total)
 	status.Replicas = fmt.Sprintf("%d/%d", v.Current, v.Total)
 	status.Oldest = ""
 	if !v.Oldest.IsZero() {
 		status.Oldest = v.Oldest.UTC().Format("2006-01-02 15:04 UTC")
 	}
+	s.listCopies()
 	status.Endpoints = Listed(s.replicas, maxListed)
 	if proven {
 		s.prove()
@@ -141,18 +146,24 @@ func (s *sweep) prove() {
 	if len(s.status.Previous) == 0 || s.m.clean.IsZero() {
 		return // it was there before anybody looked
 	}
-	// What cert-manager writes is cut to the second; when the process saw it come is nearer, if that was soon.
-	since := s.at
-	if latest := s.at.Add(time.Second); s.m.arrived.After(latest) {
-		since = latest
-	} else if s.m.arrived.After(since) {
-		since = s.m.arrived
-	}
-	lag := max(s.m.clean.Sub(since), 0)
+	lag := max(s.m.clean.Sub(s.came()), 0)
 	s.status.Lag = lag.Round(100 * time.Millisecond).String()
-	s.Observe(lag)
+	s.Observe(StageAll, lag)
 	s.Log.Info("A renewal is on the wire", "namespace", s.key.Namespace, "certificate", s.key.Name, "serial", s.leaf.Serial,
 		"replicas", len(s.replicas), "took", lag.String())
+}
+
+// came is when the leaf was issued. What cert-manager writes is cut to the second; when the process saw it come is nearer,
+// if that was soon.
+func (s *sweep) came() time.Time {
+	switch latest := s.at.Add(time.Second); {
+	case s.m.arrived.After(latest):
+		return latest
+	case s.m.arrived.After(s.at):
+		return s.m.arrived
+	default:
+		return s.at
+	}
 }
 
 // conditions follow from the state.

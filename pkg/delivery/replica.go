@@ -21,8 +21,10 @@ type Pod struct {
 	// Workload is kind/name of who replaces it, or its own.
 	Workload string
 	IP       string
-	Started  time.Time
-	Ready    bool
+	IPs      []string // all of them, the primary one first
+	// Started is when the pod began, Began when the last of its containers did; zero before all of them run.
+	Started, Began time.Time
+	Ready          bool
 	// Deliver is the annotation certwire.dev/deliver.
 	Deliver string
 	// Verify and Preset say where it serves TLS; Ports are those of the containers that use a Secret, by Secret.
@@ -30,6 +32,8 @@ type Pod struct {
 	Ports          map[string][]uint16
 	// Methods are the agent's; nil for a pod that has none.
 	Methods []spec.Method
+	// Labels are what PodDisruptionBudgets choose it by; only of a pod whose agent may restart it.
+	Labels map[string]string
 }
 
 // Restarts reports whether the agent may come to restart the pod's containers.
@@ -58,7 +62,7 @@ func NewPod(p *corev1.Pod) *Pod {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: p.Name, Namespace: p.Namespace, UID: p.UID, ResourceVersion: p.ResourceVersion, DeletionTimestamp: p.DeletionTimestamp,
 		},
-		Secrets: lean.SecretNames(), Workload: workloadOf(p), IP: p.Status.PodIP, Ready: isReady(p),
+		Secrets: lean.SecretNames(), Workload: workloadOf(p), IP: p.Status.PodIP, IPs: ipsOf(p), Ready: isReady(p),
 		Deliver: p.Annotations[spec.DeliverKey], Verify: p.Annotations[spec.VerifyKey], Preset: p.Annotations[spec.PresetKey],
 		Ports: map[string][]uint16{},
 	}
@@ -79,8 +83,33 @@ func NewPod(p *corev1.Pod) *Pod {
 		kept.Ports[secret] = portsOf(p, volumes)
 	}
 	kept.Fresh = slices.Compact(kept.Fresh)
+	kept.Began = beganAt(p)
 	kept.readAgent(p)
+	if kept.Restarts() {
+		kept.Labels = p.Labels
+	}
 	return kept
+}
+
+// stranger keeps of a pod of which NewPod keeps nothing what tells whether an EndpointSlice's address is its own: it may
+// serve certificates for others.
+func stranger(p *corev1.Pod) *Pod {
+	kept := &Pod{ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace, UID: p.UID, ResourceVersion: p.ResourceVersion}}
+	if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+		kept.IPs = ipsOf(p)
+		if p.Status.StartTime != nil {
+			kept.Started = p.Status.StartTime.Time
+		}
+	}
+	return kept
+}
+
+func ipsOf(p *corev1.Pod) []string {
+	var out []string
+	for _, ip := range p.Status.PodIPs {
+		out = append(out, ip.IP)
+	}
+	return out
 }
 
 // agentConfig is the part of the agent's configuration that says how a server takes up a certificate, and where.
@@ -136,6 +165,20 @@ func workloadOf(p *corev1.Pod) string {
 		return o.Kind + "/" + o.Name
 	}
 	return "Pod/" + p.Name
+}
+
+// beganAt is when the last of a pod's containers began; zero while one of them does not run.
+func beganAt(p *corev1.Pod) time.Time {
+	var last time.Time
+	for _, c := range p.Status.ContainerStatuses {
+		if c.State.Running == nil {
+			return time.Time{}
+		}
+		if at := c.State.Running.StartedAt.Time; at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 func isReady(p *corev1.Pod) bool {

@@ -124,7 +124,7 @@ func FuzzNewPod(f *testing.F) {
 		p.Spec.Volumes = []corev1.Volume{{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "s"}}}}
 		p.Spec.InitContainers = []corev1.Container{{Name: "certwire-agent", Env: []corev1.EnvVar{{Name: "CERTWIRE_AGENT", Value: agent}}}}
 		kept := NewPod(p)
-		for _, to := range targets(kept, "s", leafOf(&leafFixture), nil) {
+		for _, to := range targets(kept, "s", leafOf(&leafFixture), nil, nil) {
 			if to.Address[:9] != "10.0.0.1:" {
 				t.Errorf("dials %s", to.Address)
 			}

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,8 @@ import (
 // member is one pod of a workload whose containers restart in place.
 type member struct {
 	name string
+	// rank goes before the name in the order of turns: StatefulSets go from the highest ordinal down, as their controller does.
+	rank int
 	// ready is the pod's condition; leaving, that it is being deleted.
 	ready, leaving bool
 	// stale was seen to serve what was before, and is old enough for a restart to help.
@@ -30,35 +33,38 @@ type turn struct {
 	failed string
 }
 
-// nextTurn decides which pod of a workload may restart. One does at a time, and only while all others are Ready, so that
-// never more than one is away.
-func nextTurn(members []member, now time.Time, deadline time.Duration) turn {
+// nextTurn decides which pod of a workload may restart. As many do at a time as may be away together, and who is away for
+// another reason is one of these.
+func nextTurn(members []member, atATime int, now time.Time, deadline time.Duration) turn {
 	var t turn
+	restarting, away := 0, 0
 	for _, m := range members {
-		if m.permitted && !m.proven {
-			t.busy = true
+		switch {
+		case m.permitted && !m.proven:
+			restarting++
 			if now.Sub(m.since) >= deadline {
 				t.failed = m.name
 			}
-		}
-	}
-	if t.busy {
-		return t
-	}
-	away := 0
-	for _, m := range members {
-		if !m.ready || m.leaving {
+		case !m.ready || m.leaving:
 			away++
 		}
 	}
+	t.busy = restarting > 0
 	first, found := firstInLine(members)
-	if found && (away == 0 || (away == 1 && !first.ready)) {
+	if t.failed != "" || !found {
+		return t
+	}
+	room := atATime - restarting - away
+	if !first.ready {
+		room++ // it is one of those that are away
+	}
+	if room > 0 {
 		t.next = first.name
 	}
 	return t
 }
 
-// firstInLine is the first by name of those that have to restart. One that is not Ready goes before: nobody misses it.
+// firstInLine is the first of those that have to restart. One that is not Ready goes before: nobody misses it.
 func firstInLine(members []member) (member, bool) {
 	waiting := slices.DeleteFunc(slices.Clone(members), func(m member) bool { return !m.stale || m.permitted || m.leaving })
 	if len(waiting) == 0 {
@@ -71,6 +77,6 @@ func firstInLine(members []member) (member, bool) {
 		case a.ready && !b.ready:
 			return 1
 		}
-		return strings.Compare(a.name, b.name)
+		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.name, b.name))
 	}), true
 }

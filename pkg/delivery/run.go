@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
+	"github.com/certwire/certwire/pkg/front"
 	"github.com/certwire/certwire/pkg/probe"
 )
 
@@ -30,36 +32,58 @@ const (
 type run struct {
 	*Controller
 
-	queue            queue
+	queue, calm      queue // see lanes.go
 	pods, deliveries toolscache.Indexer
+	secrets          *secrets // nil where they are not read
+	disruptions      toolscache.Indexer
+	fronts           front.Cluster
+	leaves           leaves
 	limiter          *rate.Limiter
-	dialling         chan struct{}
+	silence          silence
+
+	dialling, calmDialling, listening chan struct{}
+
+	// serving is set when the caches are there, and everything is about to be queued.
+	serving atomic.Bool
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]*memory
+	// claimed are those that a worker has.
+	claimed map[types.NamespacedName]*claim
 	// rolling is whose turn it is to restart pods of a workload, which may use several certificates.
 	rolling map[string]types.NamespacedName
+	// restarting are the pods that restart now, whatever the workload.
+	restarting map[restartKey]restarting
 }
 
 // memory is what is remembered of one Certificate. It belongs to the worker that has the Certificate's key, but for
-// object and summary, which run.mu guards.
+// object, summary and shown, which run.mu guards.
 type memory struct {
 	object  *v1alpha1.CertificateDelivery // as it was written last
 	summary Verdict
+	shown   shown // what metrics tell
 
 	sweeps sweeps
 	wait   time.Duration
+	claim  *claim // of the worker that has it
 	// arrived is when this process saw the leaf come, zero when none has come yet; clean, when the first of the clean
 	// sweeps was.
 	arrived, clean time.Time
 	newest         probe.Fingerprint // the one that came
+	first          probe.Fingerprint // the one of which the first replica was timed
 	// lacking is since when there is no evidence of what was issued.
 	lacking time.Time
 	pods    map[types.UID]*podMemory
+	fronts  map[string]*podMemory // by the keys of replicas that serve for others
 	// blocked is since when nobody of a workload may restart, for others are away.
 	blocked map[string]time.Time
+	copies  copiesMemory
+	// mirrorStale is since when a copy of the Secret has been behind that has had its time; zero while none is.
+	mirrorStale time.Time
 	// told are the Events that were sent.
 	told map[string]bool
+	// rolled are the rollouts that this process has carried out.
+	rolled map[string]bool
 }
 
 // podMemory is what is remembered of one pod.
@@ -76,37 +100,39 @@ type podMemory struct {
 	announced time.Time
 }
 
+func newQueue() queue {
+	return workqueue.NewTypedRateLimitingQueue(
+		workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](200*time.Millisecond, 5*time.Minute))
+}
+
 func newRun(c *Controller) *run {
 	return &run{
 		Controller: c,
-		queue: workqueue.NewTypedRateLimitingQueue(
-			workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](200*time.Millisecond, 5*time.Minute)),
-		limiter: rate.NewLimiter(pokesPerSecond, pokesAtOnce), dialling: make(chan struct{}, dials),
-		known: map[types.NamespacedName]*memory{}, rolling: map[string]types.NamespacedName{},
+		queue:      newQueue(), calm: newQueue(), limiter: rate.NewLimiter(pokesPerSecond, pokesAtOnce),
+		dialling: make(chan struct{}, dials), calmDialling: make(chan struct{}, calmDials), listening: make(chan struct{}, listeners),
+		claimed: map[types.NamespacedName]*claim{},
+		known:   map[types.NamespacedName]*memory{}, fronts: &front.Lists{}, rolling: map[string]types.NamespacedName{},
+		restarting: map[restartKey]restarting{},
 	}
 }
 
 // serve works until the context ends.
 func (r *run) serve(ctx context.Context) {
-	for _, key := range r.Cluster.AllIssued() {
-		r.queue.Add(key)
-	}
-	stop := context.AfterFunc(ctx, r.queue.ShutDown)
+	r.serving.Store(true) // first: what changes from now on is in a cache before it is an event
+	r.queueAll()
+	stop := context.AfterFunc(ctx, r.shutDown)
 	defer stop()
 	var working sync.WaitGroup
 	for range workers {
-		working.Go(func() {
-			for {
-				key, shutdown := r.queue.Get()
-				if shutdown || ctx.Err() != nil { // a queue that shuts down still hands out what is in it
-					return
-				}
-				r.handle(ctx, key)
-				r.queue.Done(key)
-			}
-		})
+		working.Go(func() { r.work(ctx, r.queue, false) })
+		working.Go(func() { r.work(ctx, r.calm, true) })
 	}
 	working.Wait()
+}
+
+func (r *run) shutDown() {
+	r.queue.ShutDown()
+	r.calm.ShutDown()
 }
 
 // handle looks after one Certificate, and decides when to do so again.
@@ -124,7 +150,7 @@ func (r *run) handle(ctx context.Context, key types.NamespacedName) {
 	default:
 		r.queue.Forget(key)
 		if next > 0 {
-			r.queue.AddAfter(key, next)
+			r.after(key, next)
 		}
 	}
 }
@@ -135,7 +161,7 @@ func (r *run) memory(key types.NamespacedName) *memory {
 	defer r.mu.Unlock()
 	m := r.known[key]
 	if m == nil {
-		m = &memory{pods: map[types.UID]*podMemory{}, blocked: map[string]time.Time{}, told: map[string]bool{}}
+		m = &memory{pods: map[types.UID]*podMemory{}, fronts: map[string]*podMemory{}, blocked: map[string]time.Time{}, told: map[string]bool{}, rolled: map[string]bool{}}
 		r.known[key] = m
 	}
 	return m
@@ -143,9 +169,17 @@ func (r *run) memory(key types.NamespacedName) *memory {
 
 // forget drops a Certificate that is gone.
 func (r *run) forget(key types.NamespacedName) {
+	if r.secrets != nil {
+		r.secrets.remember(key, nil)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, key)
+	for restart := range r.restarting {
+		if restart.of == key {
+			delete(r.restarting, restart)
+		}
+	}
 	for workload, holder := range r.rolling {
 		if holder == key {
 			delete(r.rolling, workload)
@@ -155,7 +189,7 @@ func (r *run) forget(key types.NamespacedName) {
 
 // next is when to sweep again.
 func (m *memory) next(v Verdict) time.Duration {
-	underWay := v.State == v1alpha1.DeliveryDelivering ||
+	underWay := v.State == v1alpha1.DeliveryDelivering || v.Early ||
 		(v.State == v1alpha1.DeliveryDelivered && (v.Current < v.Total || m.sweeps.clean < Confirmations))
 	switch {
 	case underWay:
@@ -166,6 +200,10 @@ func (m *memory) next(v Verdict) time.Duration {
 		return m.wait
 	case v.State == v1alpha1.DeliveryStale:
 		return jitter(staleSweep)
+	case v.State == v1alpha1.DeliveryUnverified && v.Total > 0:
+		// What could not be seen at the deadline may be seen a moment later, and what never can be is asked ever more rarely.
+		m.wait = min(max(m.wait, lastSweep)*2, idleSweep)
+		return jitter(m.wait)
 	default:
 		return jitter(idleSweep)
 	}

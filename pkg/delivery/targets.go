@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/certwire/certwire/pkg/front"
 	"github.com/certwire/certwire/pkg/probe"
 	"github.com/certwire/certwire/pkg/reload/spec"
 )
@@ -26,19 +26,22 @@ type target struct {
 const maxPorts = 16
 
 // targets lists where a pod may serve a Secret's leaf: what its owner named, or else where its known server listens, or
-// else the ports of the containers that use the Secret. A known server's port that is none of these was moved by its
-// owner. The address is the pod's own, whatever anybody wrote.
-func targets(p *Pod, secret string, leaf probe.Leaf, presets map[string]spec.Values) []target {
+// else the ports of the containers that use the Secret, or else those that Services send to. A known server's port that is
+// none of these was moved by its owner. The address is the pod's own, whatever anybody wrote.
+func targets(p *Pod, secret string, leaf probe.Leaf, presets map[string]spec.Values, offers []front.Offer) []target {
 	address, err := netip.ParseAddr(p.IP)
-	if err != nil || !dialable(address) {
+	if err != nil || !front.Dialable(address) {
 		return nil
 	}
 	endpoints, guessed := endpoints(p, secret, presets)
+	if guessed {
+		endpoints = offered(endpoints, offers)
+	}
 	out := make([]target, 0, len(endpoints))
 	for _, e := range endpoints[:min(len(endpoints), maxPorts)] {
 		name := e.ServerName
 		if name == "" {
-			name = serverName(leaf)
+			name = serverName(p, e.Port, leaf, offers)
 		}
 		out = append(out, target{Target: probe.Target{
 			Address: net.JoinHostPort(address.String(), strconv.Itoa(int(e.Port))), ServerName: name, StartTLS: probe.Protocol(e.StartTLS),
@@ -47,10 +50,40 @@ func targets(p *Pod, secret string, leaf probe.Leaf, presets map[string]spec.Val
 	return out
 }
 
-// dialable keeps out what no pod's address can be, and a cloud's metadata server.
-func dialable(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsValid() && !a.IsLoopback() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast()
+// offered puts the ports that Services send to first, since there may be more than are dialled; without any, it is these.
+func offered(guesses []spec.Endpoint, offers []front.Offer) []spec.Endpoint {
+	if len(guesses) == 0 {
+		for _, o := range offers {
+			guesses = append(guesses, spec.Endpoint{Port: o.Port})
+		}
+		return guesses
+	}
+	isOffered := func(e spec.Endpoint) bool {
+		return slices.ContainsFunc(offers, func(o front.Offer) bool { return o.Port == e.Port })
+	}
+	slices.SortStableFunc(guesses, func(a, b spec.Endpoint) int {
+		switch ours, others := isOffered(a), isOffered(b); {
+		case ours && !others:
+			return -1
+		case others && !ours:
+			return 1
+		}
+		return 0
+	})
+	return guesses
+}
+
+// serverName is the name to ask for at a port that nobody named one for: the cluster's own for a Service that sends to it,
+// if the leaf has that, or else the first of the leaf.
+func serverName(p *Pod, port uint16, leaf probe.Leaf, offers []front.Offer) string {
+	for _, o := range offers {
+		if o.Port == port {
+			if name := front.OwnName(leaf.Names, p.Namespace, o.Services); name != "" {
+				return name
+			}
+		}
+	}
+	return front.ServerName(leaf.Names)
 }
 
 func endpoints(p *Pod, secret string, presets map[string]spec.Values) (named []spec.Endpoint, guessed bool) {
@@ -94,21 +127,6 @@ func patience(p *Pod, presets map[string]spec.Values) time.Duration {
 		return 0
 	}
 	return known.Patience
-}
-
-// serverName picks a name that a leaf is for: most servers choose their certificate by the SNI. A wildcard is for any name
-// in its place; an address is no SNI.
-func serverName(l probe.Leaf) string {
-	for _, name := range l.Names {
-		if net.ParseIP(name) != nil {
-			continue
-		}
-		if rest, wild := strings.CutPrefix(name, "*."); wild {
-			return "certwire." + rest
-		}
-		return name
-	}
-	return ""
 }
 
 // stateOf is an endpoint's state after a dial.

@@ -38,7 +38,7 @@ func TestWhatIsDialled(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, to := range targets(&c.pod, "s", leaf, own) {
+			for _, to := range targets(&c.pod, "s", leaf, own, nil) {
 				text := fmt.Sprintf("%s %s %s", to.Address, to.StartTLS, to.ServerName)
 				if to.guessed {
 					text += " (guessed)"
@@ -49,20 +49,6 @@ func TestWhatIsDialled(t *testing.T) {
 				t.Errorf("%s, want %s", text, c.want)
 			}
 		})
-	}
-}
-
-func TestTheNameThatIsAskedFor(t *testing.T) {
-	t.Parallel()
-	for want, names := range map[string][]string{
-		"a.example.com":        {"a.example.com", "b.example.com"},
-		"certwire.example.com": {"*.example.com"},
-		"b.example.com":        {"10.0.0.1", "b.example.com"},
-		"":                     {"10.0.0.1"},
-	} {
-		if got := serverName(probe.Leaf{Names: names}); got != want {
-			t.Errorf("%q for %v, want %q", got, names, want)
-		}
 	}
 }
 

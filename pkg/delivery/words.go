@@ -39,3 +39,27 @@ func withWord(value string, leaf probe.Fingerprint, permit bool, others []probe.
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), ",")
 }
+
+// withWordAgain is a value that says nothing else than withWord's, and differs from what was there: the kubelet looks at a pod
+// that has changed.
+func withWordAgain(value string, leaf probe.Fingerprint, permit bool, others []probe.Fingerprint) string {
+	next := withWord(value, leaf, permit, others)
+	if next != value {
+		return next
+	}
+	if permit {
+		return next + "," + string(leaf)
+	}
+	return next + "," + awaitPrefix + string(leaf)
+}
+
+// twice reports whether a leaf's word has been written a second time.
+func twice(value string, leaf probe.Fingerprint) bool {
+	n := 0
+	for word := range strings.SplitSeq(value, ",") {
+		if strings.TrimPrefix(word, awaitPrefix) == string(leaf) {
+			n++
+		}
+	}
+	return n > 1
+}

@@ -51,10 +51,12 @@ type Result struct {
 	State State
 	// Cause is why State is not Served; empty otherwise.
 	Cause Cause
-	// Leaf is the certificate served, and Chain the fingerprints of all that were sent, the leaf's first. Both are zero
+	// Leaf is the certificate served, and Chain the fingerprints of all that were sent, the leaf's first. They are zero
 	// unless State is Served.
 	Leaf  Leaf
 	Chain []Fingerprint
+	// Certificates are those of Chain, for who verifies them.
+	Certificates []*x509.Certificate
 	// Err is the error behind Cause, for a log line. Its text comes from the network and is not bounded by a closed set.
 	Err error
 }
@@ -62,22 +64,28 @@ type Result struct {
 // Dial connects to a target, reads its handshake and closes. It never returns an error: what goes wrong is part of the
 // result. The context ends it early, with cause [CauseCanceled].
 func Dial(ctx context.Context, t Target) Result {
+	dialer := net.Dialer{KeepAlive: -1}
+	return Over(ctx, t, func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", t.Address) })
+}
+
+// Over is [Dial] over a connection that connect makes, such as one that another server forwards. The target's address is not
+// used. The connection has to keep its deadlines, and is closed.
+func Over(ctx context.Context, t Target, connect func(context.Context) (net.Conn, error)) Result {
 	timeout := t.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	r := dial(limited, t)
+	r := dial(limited, t, connect)
 	if r.State == Unreachable && ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
 		r.Cause = CauseCanceled
 	}
 	return r
 }
 
-func dial(ctx context.Context, t Target) Result {
-	dialer := net.Dialer{KeepAlive: -1}
-	raw, err := dialer.DialContext(ctx, "tcp", t.Address)
+func dial(ctx context.Context, t Target, connect func(context.Context) (net.Conn, error)) Result {
+	raw, err := connect(ctx)
 	if err != nil {
 		return failed(err)
 	}
@@ -123,7 +131,7 @@ func handshake(ctx context.Context, conn net.Conn, t Target) Result {
 	if len(seen) == 0 {
 		return Result{State: Unreachable, Cause: CauseProtocol, Err: errors.New("the server sent no certificate")}
 	}
-	r := Result{State: Served, Leaf: NewLeaf(seen[0])}
+	r := Result{State: Served, Leaf: NewLeaf(seen[0]), Certificates: seen}
 	for _, c := range seen {
 		r.Chain = append(r.Chain, FingerprintOf(c.Raw))
 	}

@@ -66,7 +66,7 @@ func TestDialSees(t *testing.T) {
 			server := pki.NewServer(t, leaf, options...)
 			for _, key := range []x509.PublicKeyAlgorithm{0, x509.ECDSA} { // TLS 1.3, then TLS 1.2
 				r := probe.Dial(t.Context(), probe.Target{Address: server.Addr, ServerName: "example.com", Key: key})
-				if r.State != probe.Served || r.Cause != "" || r.Leaf.Fingerprint != want || len(r.Chain) != 2 {
+				if r.State != probe.Served || r.Cause != "" || r.Leaf.Fingerprint != want || len(r.Chain) != 2 || len(r.Certificates) != 2 {
 					t.Fatalf("key %v: got %+v", key, r)
 				}
 				if diff := cmp.Diff([]string{"192.0.2.1", "example.com", "www.example.com"}, r.Leaf.Names); diff != "" {
@@ -113,10 +113,18 @@ func TestDialFails(t *testing.T) {
 		state   probe.State
 		cause   probe.Cause
 	}{
-		"nobody listens":            {closedPort(t), 0, probe.Unreachable, probe.CauseRefused},
-		"the name is not resolved":  {"no.such.host.invalid:443", 0, probe.Unreachable, probe.CauseName},
-		"the server is silent":      {listen(t, func(net.Conn) { <-release }), 50 * time.Millisecond, probe.Unreachable, probe.CauseTimeout},
-		"the server speaks HTTP":    {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\n"); <-release }), 0, probe.NotTLS, probe.CausePlain},
+		"nobody listens":           {closedPort(t), 0, probe.Unreachable, probe.CauseRefused},
+		"the name is not resolved": {"no.such.host.invalid:443", 0, probe.Unreachable, probe.CauseName},
+		"the server is silent":     {listen(t, func(net.Conn) { <-release }), 50 * time.Millisecond, probe.Unreachable, probe.CauseTimeout},
+		"the server speaks HTTP":   {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\n"); <-release }), 0, probe.NotTLS, probe.CausePlain},
+		"the server sends garbage": {listen(t, func(c net.Conn) { _, _ = c.Write(bytes.Repeat([]byte{0xff, 0, 0x17, 0x80}, 4096)); <-release }), 0, probe.NotTLS, probe.CausePlain},
+		"the server sends a chain of 1 MB": {listen(t, func(c net.Conn) {
+			pair := leaf.TLS()
+			for range 16 {
+				pair.Certificate = append(pair.Certificate, make([]byte, 64<<10))
+			}
+			_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{pair}}).Handshake()
+		}), 0, probe.Unreachable, probe.CauseProtocol},
 		"the server greets in SMTP": {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "220 mail ESMTP\r\n"); <-release }), 0, probe.NotTLS, probe.CausePlain},
 		"the server hangs up": {listen(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 4096))

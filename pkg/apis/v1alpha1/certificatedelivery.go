@@ -18,6 +18,8 @@ import (
 // +kubebuilder:printcolumn:name="OLDEST",type=string,JSONPath=`.status.oldest`
 // +kubebuilder:printcolumn:name="LAG",type=string,JSONPath=`.status.lag`
 // +kubebuilder:printcolumn:name="CAUSE",type=string,JSONPath=`.status.cause`,priority=1
+// +kubebuilder:printcolumn:name="LAYER",type=string,JSONPath=`.status.layer`,priority=1
+// +kubebuilder:printcolumn:name="ISSUANCE",type=string,JSONPath=`.status.issuance.cause`,priority=1
 // +kubebuilder:printcolumn:name="AGE",type=date,JSONPath=`.metadata.creationTimestamp`
 type CertificateDelivery struct {
 	metav1.TypeMeta `json:",inline"`
@@ -40,6 +42,15 @@ type CertificateDeliveryStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	Cause string `json:"cause,omitempty"`
+	// Layer is the first place on the way from the CA to the wire that does not hold Leaf: issuance, secret, mirror, pod, or
+	// front (who serves it for others: an Ingress controller, a Gateway). Empty where none is known to be behind.
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	Layer string `json:"layer,omitempty"`
+	// Message says in one line which object is behind, and what helps; empty while Cause is.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
 	// Revision is the Certificate's, of which Leaf is.
 	// +optional
 	Revision int64 `json:"revision,omitempty"`
@@ -77,6 +88,26 @@ type CertificateDeliveryStatus struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
 	Oldest string `json:"oldest,omitempty"`
+	// Issuance says why the next certificate is not issued; empty while nothing is in its way.
+	// +optional
+	Issuance *DeliveryIssuance `json:"issuance,omitempty"`
+	// Mirrors are other Secrets that hold a copy of the Certificate's, at most 20; those that are behind come first. Only
+	// where certwire may read Secrets (the component mirrors).
+	// +kubebuilder:validation:MaxItems=20
+	// +listType=atomic
+	// +optional
+	Mirrors []DeliveryMirror `json:"mirrors,omitempty"`
+	// TakesUp are workloads that were seen to take up a certificate by themselves, as in Deployment/web, at most 20.
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=300
+	// +listType=atomic
+	// +optional
+	TakesUp []string `json:"takesUp,omitempty"`
+	// Rollouts are the workloads that certwire has had rolled out for Leaf, each once; at most 20.
+	// +kubebuilder:validation:MaxItems=20
+	// +listType=atomic
+	// +optional
+	Rollouts []DeliveryRollout `json:"rollouts,omitempty"`
 	// Endpoints are the places that were looked at, at most 50; those that do not serve Leaf come first.
 	// +kubebuilder:validation:MaxItems=50
 	// +listType=atomic
@@ -134,12 +165,21 @@ type DeliveryEndpoint struct {
 	// Pod is the pod's name.
 	// +kubebuilder:validation:MaxLength=253
 	Pod string `json:"pod"`
+	// Namespace is the pod's, where that is not the delivery's.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// For is what the pod serves it for, where it does not use the Secret itself: Ingress/web, Gateway/edge/public (in another
+	// namespace), or whoever calls it: ValidatingWebhookConfiguration/checks.
+	// +kubebuilder:validation:MaxLength=350
+	// +optional
+	For string `json:"for,omitempty"`
 	// Port is where it was dialled, as the annotation certwire.dev/verify spells it; empty when there was nothing to dial.
 	// +kubebuilder:validation:MaxLength=300
 	// +optional
 	Port string `json:"port,omitempty"`
-	// State is what was seen there: current, previous, other, ahead, default, foreign, unreachable, not-tls, not-ready or
-	// no-port.
+	// State is what was seen there: current, previous, other, ahead, default, foreign, untrusted, unreachable, not-tls,
+	// not-ready or no-port.
 	// +kubebuilder:validation:MaxLength=32
 	State string `json:"state"`
 	// Cause is why nothing was seen: refused, timeout, reset and so on.
@@ -150,6 +190,49 @@ type DeliveryEndpoint struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	Serial string `json:"serial,omitempty"`
+}
+
+// DeliveryIssuance is why a certificate is not issued.
+type DeliveryIssuance struct {
+	// Cause is one word of docs/issuance.md.
+	// +kubebuilder:validation:MaxLength=64
+	Cause string `json:"cause"`
+	// Message says what is in the way, and what helps, in one line.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+	// Until is when it is tried again, where that is known.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+}
+
+// DeliveryMirror is another Secret that holds, or held, a copy.
+type DeliveryMirror struct {
+	// Namespace and Name are the copy's.
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// Tool is who keeps it, as far as its marks tell: reflector, replicator, config-syncer, kyverno, external-secrets,
+	// sealed-secrets, or content (nobody who leaves marks, but it holds, or held, the same certificate).
+	// +kubebuilder:validation:MaxLength=32
+	Tool string `json:"tool"`
+	// State is what it holds: current, previous, foreign (another certificate), or empty (none).
+	// +kubebuilder:validation:MaxLength=32
+	State string `json:"state"`
+	// Serial of what it holds, in hexadecimal.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Serial string `json:"serial,omitempty"`
+}
+
+// DeliveryRollout is a workload that was rolled out, as kubectl rollout restart does it.
+type DeliveryRollout struct {
+	// Workload is its kind and name.
+	// +kubebuilder:validation:MaxLength=300
+	Workload string `json:"workload"`
+	// At is when.
+	At metav1.Time `json:"at"`
 }
 
 // CertificateDeliveryList is a list of deliveries.
