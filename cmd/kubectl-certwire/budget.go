@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,8 @@ ordered last.
 Needs: list on issuancebudgets.certwire.dev.`,
 		Example: `  kubectl certwire budget
   kubectl certwire budget www.example.com -o wide`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeDomain(&flags),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := flags.Connect()
 			if err != nil {
@@ -64,14 +66,22 @@ func outputFlag(cmd *cobra.Command, to *string) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// anOutput refuses a format that there is not.
+func anOutput(output string) error {
+	if output != "" && !slices.Contains(outputs, output) {
+		return fmt.Errorf("--output must be wide, json or yaml, got %q", output)
+	}
+	return nil
+}
+
 func showBudgets(cmd *cobra.Command, chosen []v1alpha1.IssuanceBudget, name, output string) error {
 	w := cmd.OutOrStdout()
 	style := budgets.Style{Wide: output == "wide", Paint: terminal.For(w), Now: time.Now()}
 	switch {
 	case output == "json" || output == "yaml":
 		return encodeBudgets(cmd, chosen, output)
-	case output != "" && output != "wide":
-		return fmt.Errorf("--output must be wide, json or yaml, got %q", output)
+	case anOutput(output) != nil:
+		return anOutput(output)
 	case len(chosen) == 0 && name != "":
 		return fmt.Errorf("there is no budget of %s: nothing was ordered for it yet, or its CA's limits are not known", name)
 	case len(chosen) == 0:

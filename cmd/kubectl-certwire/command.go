@@ -16,6 +16,6 @@ It works with your own permissions. lint needs no cluster at all.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(newLint(), newStatus(), newBudget(), newExplain(), newDoctor(), newVersion())
+	cmd.AddCommand(newLint(), newStatus(), newCheck(), newBudget(), newExplain(), newDoctor(), newVersion())
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certwire/certwire/cmd/kubectl-certwire/internal/cluster"
 	"github.com/certwire/certwire/cmd/kubectl-certwire/internal/doctor"
+	"github.com/certwire/certwire/cmd/kubectl-certwire/internal/terminal"
 )
 
 func newDoctor() *cobra.Command {
@@ -20,7 +21,8 @@ func newDoctor() *cobra.Command {
 
 It looks for the CRDs, the server, its webhooks and their authority, Reloader, and what the cluster can do for the agent. Then
 it tries, as a dry run on the server that stores nothing, whether a workload is mutated and an Issuer that can never work is
-refused. What could not be tried is a warning that says why.
+refused; whether Ingress controllers may read the Secrets of their Ingresses; and whether deliveries are on and see anything.
+What could not be tried is a warning that says why.
 
 Exit code: 0, 1 when a check failed, 2 when nothing could be checked.`,
 		Example: `  kubectl certwire doctor
@@ -34,7 +36,9 @@ Exit code: 0, 1 when a check failed, 2 when nothing could be checked.`,
 			if err != nil {
 				return err
 			}
-			findings, err := doctor.Examine(cmd.Context(), c, system, time.Now())
+			counter := terminal.NewCounter(cmd.ErrOrStderr(), "looking: %d of %d parts are done")
+			findings, err := doctor.Examine(cmd.Context(), c, system, time.Now(), counter.Set)
+			counter.Clear()
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -26,16 +27,22 @@ func newExplain() *cobra.Command {
 	o := &explainOptions{}
 	cmd := &cobra.Command{
 		Use:   "explain (KIND/NAME | -f FILE)",
-		Short: "Say why a workload is or is not enrolled, and what will happen at the next renewal",
-		Long: `Say why a workload is or is not enrolled, and what will happen at the next renewal.
+		Short: "Say why a workload is or is not enrolled and what comes at the next renewal, or why a certificate is not issued",
+		Long: `Say why a workload is or is not enrolled, and what will happen at the next renewal; or, of a Certificate, what is in the
+way of its issuance.
 
 It makes the very plan that certwire makes, from what you may read: the workload, its namespace, Certificates, pods and
 LimitRanges, Reloader, the nodes, and certwire's configuration. What you may not read is listed at the end, with what is
-assumed instead. With -f the workloads come from files, and all else from the cluster.`,
+assumed instead. With -f the workloads come from files, and all else from the cluster.
+
+Of a Certificate it reads the CertificateRequests, Orders and Challenges, the issuer, and the Ingresses of the Challenges, and
+ends with exit code 1 when something is in the way.`,
 		Example: `  kubectl certwire explain deployment/web -n shop
   kubectl certwire explain pod/web-0
+  kubectl certwire explain certificate/web
   kubectl certwire explain -f deploy/web.yaml`,
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+		ValidArgsFunction: completeExplained(&o.flags),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.files, "filename", "f", nil, `file, folder or "-" for standard input; may be repeated`)
@@ -59,6 +66,12 @@ func (o *explainOptions) run(cmd *cobra.Command, args []string) error {
 	c, err := o.flags.Connect()
 	if err != nil {
 		return err
+	}
+	if names, err := certificateNames(args); err != nil || len(names) > 0 {
+		if err != nil {
+			return err
+		}
+		return o.issuances(cmd, c, names)
 	}
 	objects, err := o.objects(cmd, c, args)
 	if err != nil {
@@ -130,8 +143,13 @@ func (o *explainOptions) write(cmd *cobra.Command, all []*explain.Explanation) e
 		}
 		return nil
 	}
+	return encodeExplained(w, all, o.output)
+}
+
+// encodeExplained writes explanations for programs, as json or yaml.
+func encodeExplained(w io.Writer, all any, output string) error {
 	out, err := json.MarshalIndent(all, "", "  ")
-	if err == nil && o.output == "yaml" {
+	if err == nil && output == "yaml" {
 		out, err = yaml.JSONToYAML(out)
 	}
 	if err != nil {

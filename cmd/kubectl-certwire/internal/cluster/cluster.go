@@ -65,13 +65,24 @@ func (f *Flags) Connect() (*Cluster, error) {
 			return nil, fmt.Errorf("preparing the client: %w", err)
 		}
 	}
-	if c.Client, err = client.New(config, client.Options{Scheme: c.scheme}); err != nil {
+	if c.Client, err = client.NewWithWatch(config, client.Options{Scheme: c.scheme}); err != nil {
 		return nil, fmt.Errorf("preparing the client: %w", err)
 	}
 	if c.Discovery, err = discovery.NewDiscoveryClientForConfig(config); err != nil {
 		return nil, fmt.Errorf("preparing the client: %w", err)
 	}
 	return c, nil
+}
+
+// Config is the connection's, for what no client can do; nil where there is none. It is not to be changed.
+func (c *Cluster) Config() *rest.Config { return c.config }
+
+// Watching returns the client as one that can watch.
+func (c *Cluster) Watching() (client.WithWatch, error) {
+	if w, ok := c.Client.(client.WithWatch); ok {
+		return w, nil
+	}
+	return nil, errors.New("there is no connection to watch on")
 }
 
 // Listening returns a client whose warnings, which the API server sends along with an answer, go to a function. The function

@@ -53,28 +53,39 @@ func Stale(list []v1alpha1.CertificateDelivery) int {
 // Table writes one line for each delivery.
 func Table(w io.Writer, list []v1alpha1.CertificateDelivery, s Style) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	head := "CERTIFICATE\tSTATE\tREPLICAS\tCAUSE\tSERIAL\tOLDEST\tLAG"
-	if s.Namespaces {
-		head = "NAMESPACE\t" + head
-	}
-	if s.Wide {
-		head += "\tENDS\tPROVEN"
-	}
-	_, _ = fmt.Fprintln(t, head)
+	_, _ = fmt.Fprintln(t, strings.Join(head(s), "\t"))
 	for i := range list {
-		d := &list[i]
-		row := strings.Join([]string{
-			d.Name, word(d), cmp.Or(d.Status.Replicas, "-"), cmp.Or(d.Status.Cause, "-"), serial(d), cmp.Or(d.Status.Oldest, "-"), cmp.Or(d.Status.Lag, "-"),
-		}, "\t")
-		if s.Namespaces {
-			row = d.Namespace + "\t" + row
-		}
-		if s.Wide {
-			row += "\t" + ends(d) + "\t" + proven(d, s.Now)
-		}
-		_, _ = fmt.Fprintln(t, row)
+		_, _ = fmt.Fprintln(t, strings.Join(row(&list[i], s), "\t"))
 	}
 	return t.Flush()
+}
+
+func head(s Style) []string {
+	cells := []string{"CERTIFICATE", "STATE", "REPLICAS", "CAUSE", "SERIAL", "OLDEST", "LAG"}
+	if s.Namespaces {
+		cells = append([]string{"NAMESPACE"}, cells...)
+	}
+	if s.Wide {
+		cells = append(cells, "LAYER", "ISSUANCE", "ENDS", "PROVEN")
+	}
+	return cells
+}
+
+func row(d *v1alpha1.CertificateDelivery, s Style) []string {
+	cells := []string{
+		d.Name, word(d), cmp.Or(d.Status.Replicas, "-"), cmp.Or(d.Status.Cause, "-"), serial(d), cmp.Or(d.Status.Oldest, "-"), cmp.Or(d.Status.Lag, "-"),
+	}
+	if s.Namespaces {
+		cells = append([]string{d.Namespace}, cells...)
+	}
+	if s.Wide {
+		stuck := "-"
+		if d.Status.Issuance != nil {
+			stuck = d.Status.Issuance.Cause
+		}
+		cells = append(cells, cmp.Or(d.Status.Layer, "-"), stuck, ends(d), proven(d, s.Now))
+	}
+	return cells
 }
 
 // Details writes one delivery in full: what is to be served, what each place serves, and what helps.
@@ -100,6 +111,14 @@ func Details(w io.Writer, d *v1alpha1.CertificateDelivery, s Style) error {
 		}
 		p.printf("\n")
 	}
+	issuance(p, d, s)
+	if d.Status.Layer != "" && d.Status.State != v1alpha1.DeliveryDelivered {
+		p.printf("  the first stale layer is: %s\n", s.Paint.Bold(d.Status.Layer))
+	}
+	if d.Status.Message != "" {
+		p.printf("  %s\n", d.Status.Message)
+	}
+	beside(p, d, s)
 	endpoints(p, d, s)
 	if help := Remedy(d.Status.Cause); help != "" && d.Status.State != v1alpha1.DeliveryDelivered {
 		p.printf("\n%s\n", s.Paint.Yellow(help))
@@ -128,7 +147,14 @@ func endpoints(p *printer, d *v1alpha1.CertificateDelivery, s Style) {
 		if e.Serial != "" {
 			seen += ", serial " + e.Serial
 		}
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", e.Pod, cmp.Or(e.Port, "-"), seen)
+		name := cmp.Or(e.Pod, "nobody")
+		if e.Namespace != "" && e.Pod != "" {
+			name = e.Namespace + "/" + e.Pod
+		}
+		if e.For != "" {
+			name += " for " + e.For
+		}
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", name, cmp.Or(e.Port, "-"), seen)
 	}
 	if err := t.Flush(); p.err == nil {
 		p.err = err
@@ -139,14 +165,20 @@ func endpoints(p *printer, d *v1alpha1.CertificateDelivery, s Style) {
 }
 
 // Remedy says in a sentence what helps for a cause of docs/delivery.md; empty for one that needs nobody.
-func Remedy(cause string) string {
+func Remedy(cause string) string { //nolint:gocyclo // one case for each cause
 	switch cause {
 	case "reload-missing", "partial":
 		return "kubectl rollout restart of the workload helps now; a method or a preset on its template (docs/agent.md) from then on."
 	case "wrong-secret":
 		return "A restart does not help: pods younger than the Secret serve something else. Look at what they really mount."
+	case "mirror-stale":
+		return "A copy of the Secret is behind: the tool that makes it has stopped, or may not copy (docs/mirrors.md)."
+	case "secret-overwritten":
+		return "Something else than cert-manager has written the Secret: find it (kubectl get secret NAME --show-managed-fields -o jsonpath='{.metadata.managedFields[*].manager}'), then cmctl renew."
 	case "restart-failed":
 		return "A pod was to restart and has not come back with the new certificate: kubectl describe pod and its logs say why."
+	case "restart-blocked":
+		return "Nothing may restart: other pods are away, or a PodDisruptionBudget allows none. kubectl get pods,pdb shows which."
 	case "default-certificate":
 		return "The server makes up a certificate, since it has none: its reference to the Secret is broken."
 	case "foreign":
@@ -162,7 +194,15 @@ func Remedy(cause string) string {
 	case "ahead":
 		return "A newer certificate than cert-manager's newest is served: somebody else writes the Secret, or the CertificateRequest is gone."
 	case "no-consumer":
-		return "No pod uses the Secret, as far as can be seen. Ingress controllers and mirrors are not looked at yet."
+		return "No pod, Ingress or Gateway uses the Secret, as far as can be seen. Is it needed?"
+	case "controller-stale":
+		return "The Ingress or Gateway controller has not taken up the Secret: kubectl rollout restart of it helps now; see whether it may watch Secrets (kubectl certwire doctor)."
+	case "ca-bundle":
+		return "Its callers do not trust what is served: their caBundle is of another CA. cert-manager's cainjector writes it (cert-manager.io/inject-ca-from)."
+	case "no-controller":
+		return "Nobody knows whose pods serve the Ingress or Gateway: certwire.dev/service on its IngressClass names their Service."
+	case "shadowed":
+		return "Another object has another Secret for the same host, and comes first: remove one of the two."
 	}
 	return ""
 }

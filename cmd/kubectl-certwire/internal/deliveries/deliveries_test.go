@@ -43,8 +43,8 @@ func TestWhatNeedsSomebodyComesFirst(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	for i, want := range []string{
-		"NAMESPACE CERTIFICATE STATE REPLICAS CAUSE SERIAL OLDEST LAG ENDS PROVEN",
-		"shop b Stale 2/3 partial 3f9a01 2026-12-24 09:10 UTC 600ms 2027-02-21 18:00 UTC 1h0m0s ago",
+		"NAMESPACE CERTIFICATE STATE REPLICAS CAUSE SERIAL OLDEST LAG LAYER ISSUANCE ENDS PROVEN",
+		"shop b Stale 2/3 partial 3f9a01 2026-12-24 09:10 UTC 600ms - - 2027-02-21 18:00 UTC 1h0m0s ago",
 		"shop c Unverified 2/3 no-consumer", "shop d Delivering", "shop a Delivered 2/3 - 3f9a01",
 	} {
 		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.HasPrefix(got, want) {
@@ -54,6 +54,21 @@ func TestWhatNeedsSomebodyComesFirst(t *testing.T) {
 	if Stale(list) != 1 {
 		t.Errorf("%d are stale", Stale(list))
 	}
+}
+
+// full is a delivery with everything that there may be.
+func full() v1alpha1.CertificateDelivery {
+	d := delivery("web", v1alpha1.DeliveryStale, "controller-stale")
+	until := metav1.NewTime(now.Add(time.Hour))
+	d.Status.Layer, d.Status.Message = "front", "Ingress/web is behind"
+	d.Status.Issuance = &v1alpha1.DeliveryIssuance{Cause: "rate-limited", Message: "too many", Until: &until}
+	d.Status.Mirrors = []v1alpha1.DeliveryMirror{{Namespace: "edge", Name: "copy", Tool: "reflector", State: "previous", Serial: "77"}}
+	d.Status.Rollouts = []v1alpha1.DeliveryRollout{{Workload: "Deployment/web", At: until}}
+	d.Status.TakesUp = []string{"Deployment/proxy", "StatefulSet/db"}
+	d.Status.Endpoints = []v1alpha1.DeliveryEndpoint{
+		{Namespace: "ingress-nginx", Pod: "controller-0", For: "Ingress/web", Port: "443", State: "previous"}, {For: "Ingress/api", State: "no-port"},
+	}
+	return d
 }
 
 func TestDetailsSayWhatHelps(t *testing.T) {
@@ -66,6 +81,12 @@ func TestDetailsSayWhatHelps(t *testing.T) {
 		"a replica is stale": {delivery("web", v1alpha1.DeliveryStale, "partial"), []string{
 			"shop/web is Stale (partial)", "serial 3f9a01, until 2027-02-21 18:00 UTC (revision 3)", "served by 2 of 3 replicas; the oldest certificate on the wire ends 2026-12-24",
 			"web-2   8443   previous, serial 77", "web-1   8443   unreachable (refused)", "rollout restart",
+		}, "wide"},
+		"everything that there may be": {full(), []string{
+			"the next certificate is not issued: rate-limited, too many, until 2026-11-23 19:00 UTC", "the first stale layer is: front", "Ingress/web is behind",
+			"a copy in Secret edge/copy (reflector) is previous, serial 77", "certwire has rolled out Deployment/web at 2026-11-23 19:00 UTC",
+			"by themselves: Deployment/proxy, StatefulSet/db", "ingress-nginx/controller-0 for Ingress/web   443   previous", "nobody for Ingress/api",
+			"rollout restart of it helps now",
 		}, "wide"},
 		"everything is fine": {delivery("web", v1alpha1.DeliveryDelivered, ""), []string{"shop/web is Delivered", "proven 1h0m0s ago, 600ms after the issuance"}, "helps"},
 		"nothing was issued": {v1alpha1.CertificateDelivery{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "new"}}, []string{"shop/new is Pending", "not known what is to be served"}, "served by"},
@@ -104,6 +125,11 @@ func TestEveryCauseHasARemedy(t *testing.T) {
 	for _, m := range all {
 		if Remedy(m[1]) == "" {
 			t.Errorf("nothing is said of %s", m[1])
+		}
+	}
+	for _, cause := range []string{"controller-stale", "ca-bundle", "no-controller", "shadowed", "mirror-stale", "secret-overwritten"} {
+		if Remedy(cause) == "" {
+			t.Errorf("nothing is said of %s", cause)
 		}
 	}
 }

@@ -2,12 +2,14 @@ package doctor
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
@@ -16,13 +18,18 @@ import (
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubernetesfake "k8s.io/client-go/kubernetes/fake"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/certwire/certwire/cmd/kubectl-certwire/internal/cluster"
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
@@ -40,11 +47,17 @@ func examined(t *testing.T, objects ...client.Object) string {
 		}
 	}
 	c := &cluster.Cluster{
-		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{Create: reviewed}).
 			WithIndex(&corev1.ConfigMap{}, "metadata.name", func(o client.Object) []string { return []string{o.GetName()} }).Build(),
 		Discovery: kubernetesfake.NewClientset().Discovery(), Namespace: "shop",
 	}
-	findings, err := Examine(t.Context(), c, "certwire-system", now)
+	parts := 0
+	findings, err := Examine(t.Context(), c, "certwire-system", now, func(done, of int) {
+		if done != parts || done >= of {
+			t.Errorf("%d of %d parts after %d", done, of, parts)
+		}
+		parts++
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +66,52 @@ func examined(t *testing.T, objects ...client.Object) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// reviewed answers access reviews: in namespace quiet nothing may be watched, and nobody may ask of namespace secret's.
+func reviewed(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
+	review, is := o.(*authorizationv1.SubjectAccessReview)
+	if !is {
+		return c.Create(ctx, o, options...)
+	}
+	of := review.Spec.ResourceAttributes
+	if of.Namespace == "secret" {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "subjectaccessreviews"}, "", errors.New("no"))
+	}
+	review.Status.Allowed = of.Namespace != "quiet" || of.Verb != "watch"
+	return nil
+}
+
+// served is an Ingress in a namespace that uses a Certificate's Secret, by a class.
+func served(namespace, class string) []client.Object {
+	return []client.Object{
+		&cmapi.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}, Spec: cmapi.CertificateSpec{SecretName: "web-tls"}},
+		&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}, Spec: networkingv1.IngressSpec{
+			IngressClassName: &class, TLS: []networkingv1.IngressTLS{{SecretName: "web-tls"}},
+		}},
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}, Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}},
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "contour"}, Spec: networkingv1.IngressClassSpec{Controller: "projectcontour.io/projectcontour/contour"}},
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "own"}, Spec: networkingv1.IngressClassSpec{Controller: "example.com/own"}},
+	}
+}
+
+func nginx() *appsv1.DaemonSet {
+	d := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ingress-nginx", Name: "controller"}}
+	d.Spec.Template.Spec.ServiceAccountName = "ingress-nginx"
+	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "controller", Image: "registry.k8s.io/ingress-nginx/controller:v1.15.1@sha256:00"}}
+	return d
+}
+
+func seen(name string, state v1alpha1.DeliveryState, cause string) *v1alpha1.CertificateDelivery {
+	return &v1alpha1.CertificateDelivery{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Status: v1alpha1.CertificateDeliveryStatus{State: state, Cause: cause},
+	}
+}
+
+func delivering() *appsv1.Deployment {
+	d := deployed(1, 1)
+	d.Spec.Template.Spec.Containers[0].Args = []string{"--delivery"}
+	return d
 }
 
 func shop(labels map[string]string) *corev1.Namespace {
@@ -113,9 +172,22 @@ func TestExamine(t *testing.T) {
 		"nobody mutates":                       {[]client.Object{optedIn, certificate}, "fail  reload: a Deployment that uses Secret web-tls in namespace shop (a dry run) is admitted as it is"},
 		"Reloader reloads everything anyway":   {[]client.Object{optedIn, certificate, withOptions(`{"autoReloadAll":true}`)}, "warn  reload: could not try: Reloader reloads everything"},
 		"rules are off":                        {[]client.Object{shop(map[string]string{"certwire.dev/issuance": "off"})}, "warn  guard: could not try: rule wildcard-zone is off"},
-		"no Reloader":                          {nil, "warn  Reloader: it was not found"},
-		"a Reloader":                           {[]client.Object{withOptions("{}")}, "ok    Reloader: it is there (ConfigMap reloader/reloader-meta-info)"},
-		"a Reloader that ignores Secrets":      {[]client.Object{withOptions(`{"resourcesToIgnore":["secrets"]}`)}, "warn  Reloader: ConfigMap reloader/reloader-meta-info: Reloader runs with --resources-to-ignore=secrets"},
+		"nobody uses a Secret in an Ingress":   {nil, "ok    ingress controllers: no Ingress"},
+		"an Ingress of somebody unknown":       {served("shop", "own"), "ok    ingress controllers: no Ingress"},
+		"an Ingress controller that may read":  {append(served("shop", "nginx"), nginx()), "ok    ingress controllers: DaemonSet ingress-nginx/controller may read Secrets in the 1 namespaces"},
+		"one that may not watch": {append(served("quiet", "nginx"), nginx()),
+			"warn  ingress controllers: DaemonSet ingress-nginx/controller may not watch Secrets in namespace quiet, whose Ingresses use a Certificate's: it cannot take up a renewal there\n" +
+				"      kubectl auth can-i watch secrets -n quiet --as=system:serviceaccount:ingress-nginx:ingress-nginx\n"},
+		"one that may not be asked about": {append(served("secret", "nginx"), nginx()), "warn  ingress controllers: could not ask whether DaemonSet ingress-nginx/controller may read Secrets (it needs create on subjectaccessreviews)"},
+		"one that is not found":           {served("shop", "contour"), "warn  ingress controllers: no Deployment or DaemonSet of Contour was found"},
+		"deliveries are switched off":     {[]client.Object{deployed(1, 1)}, "warn  deliveries: they are off: Deployment certwire-system/certwire-webhook runs without --delivery"},
+		"there are none":                  {[]client.Object{delivering()}, "warn  deliveries: there are none"},
+		"all are well":                    {[]client.Object{delivering(), seen("a", "Delivered", ""), seen("b", "Delivered", ""), seen("c", "Unverified", "no-consumer")}, "ok    deliveries: 1 Unverified, 2 Delivered"},
+		"one is stale":                    {[]client.Object{delivering(), seen("a", "Delivered", ""), seen("b", "Stale", "partial")}, "warn  deliveries: 1 Stale, 1 Delivered\n      kubectl certwire status -A"},
+		"nothing is seen of any":          {[]client.Object{delivering(), seen("a", "Unverified", "unreachable"), seen("b", "Pending", "not-issued")}, "warn  deliveries: nothing is seen of 1 of 2: NetworkPolicies"},
+		"no Reloader":                     {nil, "warn  Reloader: it was not found"},
+		"a Reloader":                      {[]client.Object{withOptions("{}")}, "ok    Reloader: it is there (ConfigMap reloader/reloader-meta-info)"},
+		"a Reloader that ignores Secrets": {[]client.Object{withOptions(`{"resourcesToIgnore":["secrets"]}`)}, "warn  Reloader: ConfigMap reloader/reloader-meta-info: Reloader runs with --resources-to-ignore=secrets"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()

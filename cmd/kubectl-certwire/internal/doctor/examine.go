@@ -37,8 +37,9 @@ type doctor struct {
 	findings []Finding
 }
 
-// Examine makes every check. system is certwire's own namespace.
-func Examine(ctx context.Context, c *cluster.Cluster, system string, now time.Time) ([]Finding, error) {
+// Examine makes every check. system is certwire's own namespace. progress is told how many parts are done of how many; it may
+// be nil.
+func Examine(ctx context.Context, c *cluster.Cluster, system string, now time.Time, progress func(done, of int)) ([]Finding, error) {
 	d := &doctor{cluster: c, system: system, now: now}
 	version, err := c.Discovery.ServerVersion()
 	if err != nil {
@@ -51,12 +52,17 @@ func Examine(ctx context.Context, c *cluster.Cluster, system string, now time.Ti
 	}
 	d.configuration(err)
 	d.kinds()
-	d.deployment(ctx)
-	d.webhooks(ctx)
-	d.lookForReloader(ctx) // before the trial, which reads its annotation keys
-	d.mutates(ctx)
-	d.refuses(ctx)
-	d.agent(ctx)
+	parts := []func(context.Context){
+		d.deployment, d.webhooks,
+		d.lookForReloader, // before the trial, which reads its annotation keys
+		d.mutates, d.refuses, d.agent, d.readers, d.deliveries,
+	}
+	for i, part := range parts {
+		if progress != nil {
+			progress(i, len(parts))
+		}
+		part(ctx)
+	}
 	return d.findings, nil
 }
 

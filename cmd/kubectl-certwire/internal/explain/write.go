@@ -16,21 +16,7 @@ func Write(w io.Writer, e *Explanation, paint terminal.Painter) error {
 	if _, err := fmt.Fprintf(w, "%s %s %s\n", paint.Bold(e.Object), verdict, paint.Faint("["+e.Reason+"]")); err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		title string
-		lines []string
-	}{{"Why", e.Why}, {"At the next renewal", e.Next}, {"Warnings", e.Warnings}, {"Not seen", e.Unseen}} {
-		if len(part.lines) == 0 {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "%s\n", part.title); err != nil {
-			return err
-		}
-		for _, line := range part.lines {
-			if _, err := fmt.Fprintf(w, "  - %s\n", line); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return terminal.WriteParts(w,
+		terminal.Part{Title: "Why", Lines: e.Why}, terminal.Part{Title: "At the next renewal", Lines: e.Next},
+		terminal.Part{Title: "Warnings", Lines: e.Warnings}, terminal.Part{Title: "Not seen", Lines: e.Unseen})
 }

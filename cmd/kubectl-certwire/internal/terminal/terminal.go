@@ -1,9 +1,12 @@
-// Package terminal knows whether somebody looks, and colours words for them.
+// Package terminal writes for people: it knows whether somebody looks, colours words for them, and lists what is said under
+// headings.
 package terminal
 
 import (
+	"cmp"
 	"io"
 	"os"
+	"strings"
 )
 
 // Painter colours words, or leaves them as they are.
@@ -12,12 +15,24 @@ type Painter bool
 // For returns a painter for what is written to w: colour is for terminals alone, and for those who have not said NO_COLOR
 // (https://no-color.org).
 func For(w io.Writer) Painter {
+	return Painter(Is(w) && os.Getenv("NO_COLOR") == "")
+}
+
+// Is reports whether somebody looks at what is written to w, on a terminal that can move its cursor.
+func Is(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok || os.Getenv("TERM") == "dumb" {
 		return false
 	}
 	info, err := file.Stat()
-	return Painter(err == nil && info.Mode()&os.ModeCharDevice != 0)
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// Lines reports whether lines can be drawn with box characters: on a terminal whose locale has Unicode (POSIX: LC_ALL comes
+// before LC_CTYPE, and that before LANG).
+func Lines(w io.Writer) bool {
+	locale := strings.ToUpper(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
+	return Is(w) && (strings.Contains(locale, "UTF-8") || strings.Contains(locale, "UTF8"))
 }
 
 // The colours of ECMA-48's SGR that every terminal has.
