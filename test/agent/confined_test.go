@@ -5,18 +5,20 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 func TestTheAgentIsConfined(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, nginx(map[string]string{"certwire.dev/preset": "nginx"}))
+	r := deploy(t, pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"}))
 	r.settle()
 	pid := r.process(agentContainer)
 	status := procStatus(t, pid)
 	for key, want := range map[string]string{
 		"CapEff": "0000000000000000", "CapPrm": "0000000000000000", "CapBnd": "0000000000000000",
 		"NoNewPrivs": "1", "Seccomp": "2",
-		"Uid": fmt.Sprintf("%[1]d\t%[1]d\t%[1]d\t%[1]d", uid), // the server's own, whom it may signal
+		"Uid": fmt.Sprintf("%[1]d\t%[1]d\t%[1]d\t%[1]d", pods.UID), // the server's own, whom it may signal
 	} {
 		if status[key] != want {
 			t.Errorf("%s is %q, want %q", key, status[key], want)

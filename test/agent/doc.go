@@ -5,5 +5,5 @@
 //
 // What is measured is printed at the end and bounded by nothing: the tests share a machine with each other.
 //
-// Start reading at server_test.go, the servers, and takeup_test.go, what every one of them has to do.
+// Start reading at package test/pods, the servers, and takeup_test.go, what every one of them has to do.
 package agent

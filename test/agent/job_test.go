@@ -14,7 +14,7 @@ func TestAJobEndsWithTheAgentInItsPod(t *testing.T) {
 	t.Parallel()
 	s := asked("POST :9090/reload")
 	r := prepare(t, s, "restricted")
-	p := s.pod()
+	p := s.Pod()
 	p.Spec.RestartPolicy = corev1.RestartPolicyNever
 	job, err := cluster.Client.BatchV1().Jobs(r.namespace).Create(t.Context(), &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"},

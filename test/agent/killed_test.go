@@ -3,13 +3,15 @@ package agent
 import (
 	"syscall"
 	"testing"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 // agentAlone is for restarts: the agent's container once, no other.
 var agentAlone = map[string]int32{agentContainer: 1}
 
-func asked(annotation string) server {
-	return own("once", map[string]string{"certwire.dev/http": annotation, "certwire.dev/method": "http"})
+func asked(annotation string) pods.Server {
+	return pods.App("once", map[string]string{"certwire.dev/http": annotation, "certwire.dev/method": "http"})
 }
 
 func TestAnAgentThatWasKilledComesBack(t *testing.T) {

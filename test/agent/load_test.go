@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 // reloads is how often a server under load is reloaded.
@@ -13,10 +15,10 @@ const reloads = 5
 
 func TestNoRequestFailsDuringReloads(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]server{
-		"nginx":                        nginx(map[string]string{"certwire.dev/preset": "nginx"}),
-		"HAProxy at a signal":          haproxy(map[string]string{"certwire.dev/preset": "haproxy"}),
-		"HAProxy over its runtime API": haproxy(map[string]string{"certwire.dev/socket": haproxySocket}),
+	for name, s := range map[string]pods.Server{
+		"nginx":                        pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"}),
+		"HAProxy at a signal":          pods.HAProxy(map[string]string{"certwire.dev/preset": "haproxy"}),
+		"HAProxy over its runtime API": pods.HAProxy(map[string]string{"certwire.dev/socket": pods.HAProxySocket}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +47,7 @@ func TestNoRequestFailsDuringReloads(t *testing.T) {
 
 func TestAnAnswerThatBeganBeforeAReloadIsFinished(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, nginx(map[string]string{"certwire.dev/preset": "nginx"}))
+	r := deploy(t, pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"}))
 	r.settle()
 	var answer string
 	var err error
@@ -54,8 +56,8 @@ func TestAnAnswerThatBeganBeforeAReloadIsFinished(t *testing.T) {
 	r.served(r.replace())
 	r.served(r.replace())
 	done.Wait()
-	if err != nil || answer != nginxConfig {
-		t.Errorf("%d of %d bytes came: %v", len(answer), len(nginxConfig), err)
+	if err != nil || answer != pods.NginxConfig {
+		t.Errorf("%d of %d bytes came: %v", len(answer), len(pods.NginxConfig), err)
 	}
 }
 

@@ -3,41 +3,19 @@ package agent
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
+	"github.com/certwire/certwire/test/pods"
 )
 
-// process is the first process, on this machine, of one of the pod's containers: the node is this machine.
+// process is the first process, on this machine, of one of the pod's containers.
 func (r *rig) process(container string) int {
 	r.t.Helper()
-	now := r.status()
-	all := slices.Concat(now.Status.InitContainerStatuses, now.Status.ContainerStatuses)
-	at := slices.IndexFunc(all, func(s corev1.ContainerStatus) bool { return s.Name == container })
-	if at < 0 {
-		r.t.Fatalf("the pod has no container %s", container)
-	}
-	_, id, _ := strings.Cut(all[at].ContainerID, "://")
-	if id == "" {
-		r.t.Fatalf("container %s does not run: %+v", container, all[at])
-	}
-	found, _ := filepath.Glob("/proc/[0-9]*/cgroup")
-	var pids []int
-	for _, path := range found {
-		content, _ := os.ReadFile(path) // it may have ended
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && strings.Contains(string(content), id) {
-			pids = append(pids, pid)
-		}
-	}
-	if len(pids) == 0 {
-		r.t.Fatalf("container %s has no process", container)
-	}
-	return slices.Min(pids)
+	pid, err := pods.Process(r.status(), container)
+	r.must(err)
+	return pid
 }
 
 // signal sends one to a container's process.

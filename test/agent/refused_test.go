@@ -11,6 +11,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 func TestAServerThatDoesNotReloadGoesOnServing(t *testing.T) {
@@ -40,7 +42,7 @@ func TestAServerThatDoesNotReloadGoesOnServing(t *testing.T) {
 
 func TestAServerThatDoesNotReloadIsRestartedWhereItsOwnerAllows(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, own("once", map[string]string{"certwire.dev/method": "http,restart", "certwire.dev/http": "POST :9090/reload"}))
+	r := deploy(t, pods.App("once", map[string]string{"certwire.dev/method": "http,restart", "certwire.dev/http": "POST :9090/reload"}))
 	r.settle()
 	r.tell("/answer/refuse")
 	r.served(r.replace())
@@ -50,15 +52,15 @@ func TestAServerThatDoesNotReloadIsRestartedWhereItsOwnerAllows(t *testing.T) {
 
 func TestNginxWithABrokenConfigurationGoesOnServing(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, nginx(map[string]string{"certwire.dev/preset": "nginx", "certwire.dev/method": "signal"}))
+	r := deploy(t, pods.Nginx(map[string]string{"certwire.dev/preset": "nginx", "certwire.dev/method": "signal"}))
 	r.settle()
-	r.configure("a word that nginx does not know;\n" + nginxConfig)
+	r.configure("a word that nginx does not know;\n" + pods.NginxConfig)
 	r.replace()
 	r.said("certificate is taken up but not served", "state", "stale", "level", "ERROR", "cause", "port 8443 is previous")
 	r.stillServes(r.first)
 	r.restarts(nil)
 
-	r.configure(nginxConfig)
+	r.configure(pods.NginxConfig)
 	r.served(r.replace())
 	r.restarts(nil)
 }
@@ -66,7 +68,7 @@ func TestNginxWithABrokenConfigurationGoesOnServing(t *testing.T) {
 // configure replaces nginx's configuration and waits until the file has changed, which nginx itself shows.
 func (r *rig) configure(text string) {
 	r.t.Helper()
-	_, err := cluster.Client.CoreV1().ConfigMaps(r.namespace).Update(r.t.Context(), r.config(text), metav1.UpdateOptions{})
+	_, err := cluster.Client.CoreV1().ConfigMaps(r.namespace).Update(r.t.Context(), pods.ConfigMap(text), metav1.UpdateOptions{})
 	r.must(err)
 	r.poke()
 	client := insecure(false)

@@ -3,18 +3,20 @@ package agent
 import (
 	"testing"
 	"time"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 // restarted are servers that only a restart helps.
-var restarted = map[string]server{
-	"a Go server that reads its files once": own("once", map[string]string{"certwire.dev/method": "restart"}),
-	"a Go server that mounts by subPath":    ownFromSubPath(map[string]string{"certwire.dev/method": "restart"}),
-	"a Go server that reads its environment": ownFromEnvironment(map[string]string{
+var restarted = map[string]pods.Server{
+	"a Go server that reads its files once": pods.App("once", map[string]string{"certwire.dev/method": "restart"}),
+	"a Go server that mounts by subPath":    pods.AppFromSubPath(map[string]string{"certwire.dev/method": "restart"}),
+	"a Go server that reads its environment": pods.AppFromEnvironment(map[string]string{
 		"certwire.dev/method": "restart", "certwire.dev/verify": "8443",
 	}),
-	"PostgreSQL": postgres(map[string]string{"certwire.dev/method": "restart", "certwire.dev/verify": "5432+postgres"}),
-	"MariaDB":    mariadb(map[string]string{"certwire.dev/preset": "mariadb"}),
-	"Redis":      redis(map[string]string{"certwire.dev/preset": "redis"}),
+	"PostgreSQL": pods.Postgres(map[string]string{"certwire.dev/method": "restart", "certwire.dev/verify": "5432+postgres"}),
+	"MariaDB":    pods.MariaDB(map[string]string{"certwire.dev/preset": "mariadb"}),
+	"Redis":      pods.Redis(map[string]string{"certwire.dev/preset": "redis"}),
 }
 
 func TestARestartInPlaceServesTheNewCertificate(t *testing.T) {
@@ -37,7 +39,7 @@ func TestARestartInPlaceServesTheNewCertificate(t *testing.T) {
 
 func TestARestartWaitsForItsPermit(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, own("once", map[string]string{"certwire.dev/method": "restart", "certwire.dev/agent": "deadline=1h spread=1s"}))
+	r := deploy(t, pods.Counted(pods.App("once", map[string]string{"certwire.dev/method": "restart", "certwire.dev/agent": "deadline=1h spread=1s"})))
 	r.settle()
 	next := r.leaf()
 	r.write(next.Files())
@@ -59,7 +61,7 @@ func TestARestartWaitsForItsPermit(t *testing.T) {
 func TestARestartActsAloneAfterItsDeadline(t *testing.T) {
 	t.Parallel()
 	const deadline = 4 * time.Second
-	r := deploy(t, own("once", map[string]string{"certwire.dev/method": "restart", "certwire.dev/agent": "deadline=4s spread=2s"}))
+	r := deploy(t, pods.App("once", map[string]string{"certwire.dev/method": "restart", "certwire.dev/agent": "deadline=4s spread=2s"}))
 	r.settle()
 	began := time.Now()
 	next := r.leaf()

@@ -24,6 +24,7 @@ import (
 
 	"github.com/certwire/certwire/pkg/probe"
 	"github.com/certwire/certwire/test/pki"
+	"github.com/certwire/certwire/test/pods"
 )
 
 const (
@@ -32,6 +33,8 @@ const (
 	pollAPIEvery = 250 * time.Millisecond
 	// patience ends a wait that cannot succeed any more; a busy machine stays far below it.
 	patience = 5 * time.Minute
+	// host is the name that all leaves are for.
+	host = "web.example.com"
 	// deliverKey is the annotation that makes the kubelet look at once, and permits a restart.
 	deliverKey = "certwire.dev/deliver"
 )
@@ -40,7 +43,7 @@ const (
 type rig struct {
 	t         *testing.T
 	namespace string
-	server    server
+	server    pods.Server
 	authority *pki.Authority
 	issued    int
 	// first is what the Secret held when the pod started.
@@ -50,7 +53,7 @@ type rig struct {
 }
 
 // prepare makes a namespace of a Pod Security level, its Secret and what the server wants.
-func prepare(t *testing.T, s server, level string) *rig {
+func prepare(t *testing.T, s pods.Server, level string) *rig {
 	t.Helper()
 	r := &rig{t: t, server: s, authority: pki.NewAuthority(t)}
 	ns, err := cluster.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
@@ -70,17 +73,17 @@ func prepare(t *testing.T, s server, level string) *rig {
 	r.first = r.leaf()
 	_, err = cluster.Client.CoreV1().Secrets(ns.Name).Create(t.Context(), r.secret(r.first.Files()), metav1.CreateOptions{})
 	r.must(err)
-	_, err = cluster.Client.CoreV1().ConfigMaps(ns.Name).Create(t.Context(), r.config(s.config), metav1.CreateOptions{})
+	_, err = cluster.Client.CoreV1().ConfigMaps(ns.Name).Create(t.Context(), pods.ConfigMap(s.Config), metav1.CreateOptions{})
 	r.must(err)
 	r.known()
 	return r
 }
 
 // deploy runs a server's pod in a restricted namespace and waits until it serves.
-func deploy(t *testing.T, s server) *rig {
+func deploy(t *testing.T, s pods.Server) *rig {
 	t.Helper()
 	r := prepare(t, s, "restricted")
-	r.start(s.pod())
+	r.start(s.Pod())
 	return r
 }
 
@@ -120,7 +123,7 @@ func hasAgent(p *corev1.Pod) bool {
 // known waits until the webhook has heard of the Certificate: its cache is behind by milliseconds.
 func (r *rig) known() {
 	r.t.Helper()
-	probe := asked("POST :9090/reload").pod()
+	probe := asked("POST :9090/reload").Pod()
 	r.eventually(pollAPIEvery, "the webhook to know of the Certificate", func(ctx context.Context) error {
 		made, warnings, err := r.create(ctx, probe, metav1.DryRunAll)
 		if err == nil && !hasAgent(made) {
@@ -171,7 +174,7 @@ func (r *rig) certificate() {
 	_, err = client.Resource(resource).Namespace(r.namespace).Create(r.t.Context(), &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": map[string]any{"name": "web"},
 		"spec": map[string]any{
-			"secretName": secretName, "dnsNames": []any{host},
+			"secretName": pods.SecretName, "dnsNames": []any{host},
 			"issuerRef": map[string]any{"name": "none", "kind": "Issuer", "group": "other.example.com"},
 		},
 	}}, metav1.CreateOptions{})
@@ -187,12 +190,8 @@ func (r *rig) leaf() pki.Pair {
 
 func (r *rig) secret(files map[string][]byte) *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: secretName, Namespace: r.namespace}, Type: corev1.SecretTypeTLS, Data: files,
+		ObjectMeta: metav1.ObjectMeta{Name: pods.SecretName, Namespace: r.namespace}, Type: corev1.SecretTypeTLS, Data: files,
 	}
-}
-
-func (r *rig) config(text string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "server", Namespace: r.namespace}, Data: map[string]string{"config": text}}
 }
 
 // write replaces the Secret's content.
@@ -234,7 +233,7 @@ func (r *rig) replace() pki.Pair {
 // wire is the serial that the pod serves now.
 func (r *rig) wire(ctx context.Context) (string, error) {
 	result := probe.Dial(ctx, probe.Target{
-		Address: r.address(strconv.Itoa(int(r.server.port))), ServerName: host, StartTLS: r.server.protocol, Timeout: 10 * time.Second,
+		Address: r.address(strconv.Itoa(int(r.server.Port))), ServerName: host, StartTLS: r.server.Protocol, Timeout: 10 * time.Second,
 	})
 	if result.State != probe.Served {
 		return "", fmt.Errorf("the server is %s: %s: %w", result.State, result.Cause, result.Err)
@@ -266,7 +265,7 @@ func (r *rig) address(port string) string { return net.JoinHostPort(r.pod.Status
 
 // ask asks our own server.
 func (r *rig) ask(method, path string) (string, error) {
-	request, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.address(testPort)+path, nil)
+	request, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.address(pods.TestPort)+path, nil)
 	if err != nil {
 		return "", err
 	}

@@ -77,7 +77,7 @@ func TestACertificateThatTheAgentMayNotReadIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := asked("POST :9090/reload")
 	r := prepare(t, s, "baseline")
-	made, warnings, err := r.create(t.Context(), asRoot(s.pod(), 0o400))
+	made, warnings, err := r.create(t.Context(), asRoot(s.Pod(), 0o400))
 	r.must(err)
 	if hasAgent(made) {
 		t.Error("the agent was injected")
@@ -92,7 +92,7 @@ func TestAKeyThatTheAgentMayNotReadIsNoHindrance(t *testing.T) {
 	t.Parallel()
 	s := asked("POST :9090/reload")
 	r := prepare(t, s, "baseline")
-	r.start(asRoot(s.pod(), 0o444, corev1.KeyToPath{Key: "tls.crt", Path: "tls.crt"}, corev1.KeyToPath{Key: "tls.key", Path: "tls.key", Mode: new(int32(0o400))}))
+	r.start(asRoot(s.Pod(), 0o444, corev1.KeyToPath{Key: "tls.crt", Path: "tls.crt"}, corev1.KeyToPath{Key: "tls.key", Path: "tls.key", Mode: new(int32(0o400))}))
 	r.settle()
 	r.served(r.replace())
 	r.said("certificate is served", "method", "http")

@@ -3,36 +3,26 @@ package agent
 import (
 	"testing"
 	"time"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 // rounds is how often each server is given another certificate.
 const rounds = 3
 
-const haproxySocket = `tcp:127.0.0.1:9999 each
-> set ssl cert /tls/site.pem <<
-> {pem}
->
-< Transaction (created|updated)
-> commit ssl cert /tls/site.pem
-< Success!`
-
-const redisSocket = `tls:127.0.0.1:6379
-> CONFIG SET tls-cert-file /tls/tls.crt tls-key-file /tls/tls.key
-< ^\+OK`
-
 // inPlace are servers that take up a certificate while they run.
 var inPlace = map[string]struct {
-	server server
+	server pods.Server
 	method string
 }{
-	"nginx at a signal":                {nginx(map[string]string{"certwire.dev/preset": "nginx"}), "signal"},
-	"HAProxy at a signal":              {haproxy(map[string]string{"certwire.dev/preset": "haproxy"}), "signal"},
-	"HAProxy over its runtime API":     {haproxy(map[string]string{"certwire.dev/socket": haproxySocket}), "socket"},
-	"PostgreSQL at a signal":           {postgres(map[string]string{"certwire.dev/preset": "postgres"}), "signal"},
-	"Redis over its own port":          {redis(map[string]string{"certwire.dev/preset": "redis", "certwire.dev/socket": redisSocket}), "socket"},
-	"mosquitto at a signal":            {mosquitto(map[string]string{"certwire.dev/preset": "mosquitto"}), "signal"},
-	"a Go server that watches":         {own("watch", nil), "self"},
-	"a Go server that is asked (HTTP)": {own("once", map[string]string{"certwire.dev/http": "POST :9090/reload"}), "http"},
+	"nginx at a signal":                {pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"}), "signal"},
+	"HAProxy at a signal":              {pods.HAProxy(map[string]string{"certwire.dev/preset": "haproxy"}), "signal"},
+	"HAProxy over its runtime API":     {pods.HAProxy(map[string]string{"certwire.dev/socket": pods.HAProxySocket}), "socket"},
+	"PostgreSQL at a signal":           {pods.Postgres(map[string]string{"certwire.dev/preset": "postgres"}), "signal"},
+	"Redis over its own port":          {pods.Redis(map[string]string{"certwire.dev/preset": "redis", "certwire.dev/socket": pods.RedisSocket}), "socket"},
+	"mosquitto at a signal":            {pods.Mosquitto(map[string]string{"certwire.dev/preset": "mosquitto"}), "signal"},
+	"a Go server that watches":         {pods.App("watch", nil), "self"},
+	"a Go server that is asked (HTTP)": {pods.App("once", map[string]string{"certwire.dev/http": "POST :9090/reload"}), "http"},
 }
 
 func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
@@ -56,7 +46,7 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 
 func TestWithoutTheAnnotationItTakesTheKubeletsOwnTime(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, nginx(map[string]string{"certwire.dev/preset": "nginx"}))
+	r := deploy(t, pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"}))
 	r.settle()
 	began := time.Now()
 	next := r.leaf()

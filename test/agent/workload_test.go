@@ -9,15 +9,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certwire/certwire/test/pods"
 )
 
 func TestEachPodOfADeploymentTakesItUp(t *testing.T) {
 	t.Parallel()
-	s := nginx(map[string]string{"certwire.dev/preset": "nginx"})
+	s := pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"})
 	r := prepare(t, s, "restricted")
 	const replicas = 2
 	labels := map[string]string{"app": "web"}
-	template := s.pod()
+	template := s.Pod()
 	made, err := cluster.Client.AppsV1().Deployments(r.namespace).Create(t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"},
 		Spec: appsv1.DeploymentSpec{
@@ -66,7 +68,7 @@ func TestEachPodOfADeploymentTakesItUp(t *testing.T) {
 
 func TestBoundsOfTheNamespaceDoNotKeepThePodOut(t *testing.T) {
 	t.Parallel()
-	s := nginx(map[string]string{"certwire.dev/preset": "nginx"})
+	s := pods.Nginx(map[string]string{"certwire.dev/preset": "nginx"})
 	r := prepare(t, s, "restricted")
 	cpu := func(text string) corev1.ResourceList { return corev1.ResourceList{"cpu": resource.MustParse(text)} }
 	_, err := cluster.Client.CoreV1().LimitRanges(r.namespace).Create(t.Context(), &corev1.LimitRange{
@@ -84,7 +86,7 @@ func TestBoundsOfTheNamespaceDoNotKeepThePodOut(t *testing.T) {
 		}},
 	}, metav1.CreateOptions{})
 	r.must(err)
-	p := s.pod()
+	p := s.Pod()
 	own := corev1.ResourceList{"cpu": resource.MustParse("50m"), "memory": resource.MustParse("64Mi")}
 	p.Spec.Containers[0].Resources = corev1.ResourceRequirements{Requests: own, Limits: own}
 	// Quota and webhook learn of both from watches.

@@ -11,7 +11,6 @@ import (
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
 	"github.com/certwire/certwire/test/harness"
+	"github.com/certwire/certwire/test/pods"
 )
 
 func TestARenewalIsPokedIntoEachReplicaAndProven(t *testing.T) {
@@ -33,11 +33,10 @@ func TestARenewalIsPokedIntoEachReplicaAndProven(t *testing.T) {
 	var lags []string
 	for round := range 3 {
 		written := r.renew()
-		d := r.becomes(int64(round+2), v1alpha1.DeliveryDelivered, "", "3/3")
+		d := r.becomes(int64(round+2), v1alpha1.DeliveryDelivered, "", "3/3", func(s status) bool {
+			return len(s.Previous) > round && s.Verified != nil
+		})
 		lags = append(lags, d.Status.Lag+" (proven and written down after "+time.Since(written).Round(10*time.Millisecond).String()+")")
-		if len(d.Status.Previous) != round+1 || d.Status.Verified == nil {
-			t.Errorf("%+v", d.Status)
-		}
 	}
 	t.Logf("from the issuance until 3 of 3 replicas served it: %s", strings.Join(lags, ", "))
 
@@ -54,10 +53,7 @@ func TestARenewalIsPokedIntoEachReplicaAndProven(t *testing.T) {
 	if !strings.Contains(table, "Delivered") || !strings.Contains(table, "3/3") {
 		t.Error("kubectl does not show it")
 	}
-	line, err := certwire.Replicas[0].Metric(t.Context(), fmt.Sprintf(`certwire_delivery_endpoints{certificate="web",namespace=%q,state="current"} 3`, r.namespace))
-	if err != nil {
-		t.Errorf("metrics: %s %v", line, err)
-	}
+	r.metric(`certwire_delivery_endpoints{certificate="web",namespace=%q,state="current"} 3`)
 }
 
 func TestAServerThatReadsOnceIsStale(t *testing.T) {
@@ -85,13 +81,11 @@ func TestOneStaleReplicaOfThreeIsNamed(t *testing.T) {
 	r.deploy("late", server{from: "once", replicas: 1, port: 8443})
 	r.becomes(1, v1alpha1.DeliveryDelivered, "", "3/3")
 	r.renew()
-	d := r.becomes(2, v1alpha1.DeliveryStale, "partial", "2/3")
-	if first := d.Status.Endpoints[0]; !strings.HasPrefix(first.Pod, "late-") || first.State != "previous" || first.Serial == d.Status.Leaf.Serial {
-		t.Errorf("first of all it names %+v", first)
-	}
-	if _, err := certwire.Replicas[0].Metric(t.Context(), fmt.Sprintf(`certwire_delivery_divergence_since_timestamp_seconds{certificate="web",namespace=%q} 1`, r.namespace)); err != nil {
-		t.Error(err) // a Unix time of these years begins with 1
-	}
+	r.becomes(2, v1alpha1.DeliveryStale, "partial", "2/3", func(s status) bool {
+		first := s.Endpoints[0]
+		return strings.HasPrefix(first.Pod, "late-") && first.State == "previous" && first.Serial != s.Leaf.Serial
+	})
+	r.metric(`certwire_delivery_divergence_since_timestamp_seconds{certificate="web",namespace=%q} 1`) // a Unix time of these years begins with 1
 }
 
 func TestWhatCannotBeReachedIsNotStale(t *testing.T) {
@@ -99,10 +93,10 @@ func TestWhatCannotBeReachedIsNotStale(t *testing.T) {
 	r := prepare(t)
 	// As behind a NetworkPolicy: nothing answers where TLS is said to be.
 	r.deploy("web", server{from: "watch", replicas: 1, port: 8443, annotations: map[string]string{"certwire.dev/verify": "9443"}})
-	d := r.becomes(1, v1alpha1.DeliveryUnverified, "unreachable", "0/1")
-	if e := d.Status.Endpoints[0]; e.State != "unreachable" || e.Cause != "refused" || e.Port != "9443" {
-		t.Errorf("it was seen as %+v", e)
-	}
+	r.becomes(1, v1alpha1.DeliveryUnverified, "unreachable", "0/1", func(s status) bool {
+		e := s.Endpoints[0]
+		return e.State == "unreachable" && e.Cause == "refused" && e.Port == "9443"
+	})
 }
 
 func TestWithoutAConsumerNothingIsFine(t *testing.T) {
@@ -128,24 +122,7 @@ func TestWithoutAConsumerNothingIsFine(t *testing.T) {
 
 func TestReplicasRestartOneAfterTheOther(t *testing.T) {
 	t.Parallel()
-	r := prepare(t)
-	r.agentIsKnown()
-	r.deploy("web", server{from: "once", replicas: 3, port: 8443, annotations: map[string]string{"certwire.dev/method": "restart"}})
-	r.becomes(1, v1alpha1.DeliveryDelivered, "", "3/3")
-	stop := r.watchReady("web")
-	written := r.renew()
-	r.becomes(2, v1alpha1.DeliveryDelivered, "", "3/3")
-	t.Logf("three replicas restarted one after the other in %s", time.Since(written).Round(100*time.Millisecond))
-	if least := stop(); least < 2 {
-		t.Errorf("only %d of 3 replicas were ready at a time", least)
-	}
-	pods, err := r.pods(t.Context())
-	r.must(err)
-	for _, p := range pods {
-		if n := p.Status.ContainerStatuses[0].RestartCount; n != 1 {
-			t.Errorf("pod %s has restarted %d times", p.Name, n)
-		}
-	}
+	prepare(t).restartInTurns(3, 2, "")
 }
 
 func TestTheComponentBringsAllOfItAndTheBaseNothing(t *testing.T) {
@@ -223,20 +200,9 @@ func (r *rig) watchReady(name string) func() int32 {
 // agentIsKnown waits until the webhook injects agents here: its cache is behind by milliseconds.
 func (r *rig) agentIsKnown() {
 	r.t.Helper()
+	trial := pods.App("once", map[string]string{"certwire.dev/method": "restart"}).Pod()
 	r.eventually("the webhook to know of the Certificate", func(ctx context.Context) error {
-		made, err := cluster.Client.CoreV1().Pods(r.namespace).Create(ctx, &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Name: "trial", Annotations: map[string]string{"certwire.dev/method": "restart"}},
-			Spec: corev1.PodSpec{
-				SecurityContext: &corev1.PodSecurityContext{
-					RunAsNonRoot: new(true), RunAsUser: new(int64(1000)), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-				},
-				Containers: []corev1.Container{{
-					Name: "server", Image: appImage, VolumeMounts: []corev1.VolumeMount{{Name: "tls", MountPath: "/tls"}},
-					SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
-				}},
-				Volumes: []corev1.Volume{{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: secretName}}}},
-			},
-		}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		made, err := cluster.Client.CoreV1().Pods(r.namespace).Create(ctx, trial, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if err == nil && len(made.Spec.InitContainers) == 0 {
 			err = fmt.Errorf("it does not inject: %v", made.Annotations)
 		}

@@ -3,12 +3,11 @@ package delivery
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -19,12 +18,11 @@ import (
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
 	"github.com/certwire/certwire/pkg/inventory"
 	"github.com/certwire/certwire/test/harness"
+	"github.com/certwire/certwire/test/pods"
 )
 
 const (
-	appImage   = "certwire.test/app:test"
-	agentImage = "certwire.test/agent:test"
-	issuer     = "pebble"
+	issuer = "pebble"
 	// deadline is how long a replica may take until it counts as stale. A poke takes well below a second.
 	deadline = 20 * time.Second
 )
@@ -37,6 +35,11 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The tests mostly wait, but each has pods: so many at a time are no burden for two cores.
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("4")
+	}
 	ctrl.SetLogger(logr.Discard())
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
@@ -91,15 +94,10 @@ func showEnd(whose, path string) {
 
 // setUp starts everything and waits until the issuer is ready.
 func setUp(ctx context.Context, folder string, log io.Writer) error {
-	flags := []string{"--node"}
-	if os.Geteuid() == 0 && os.Getenv("KUBECONFIG") == "" {
-		images, err := images(ctx, folder)
-		if err != nil {
-			return err
-		}
-		flags = append(flags, images...)
+	flags, err := pods.Images(ctx, folder, os.Stderr)
+	if err != nil {
+		return err
 	}
-	var err error
 	if cluster, err = harness.Start(ctx, os.Stderr, flags...); err != nil {
 		return err
 	}
@@ -108,15 +106,18 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	}
 	// Everything of the overlay, so that the component's policy and permissions are those that a user has. What the base
 	// brings is applied once more with certwire, and turned to where the tests run it.
-	if _, err = cluster.Kubectl(ctx, "", "apply", "-k", "manifests/overlays/delivery"); err != nil {
+	if _, err = cluster.Kubectl(ctx, "", "apply", "-k", "manifests/overlays/mirrors"); err != nil {
 		return err
 	}
 	certwire, err = harness.Deploy(ctx, cluster, log, 1, "--ca-publish-delay=1s", "--shutdown-delay=0s", "-v=1",
-		"--delivery", "--delivery-deadline="+deadline.String())
+		"--delivery", "--delivery-mirrors", "--delivery-rollouts", "--delivery-deadline="+deadline.String())
 	if err != nil {
 		return err
 	}
-	if err := configure(ctx); err != nil {
+	if err := allowRollouts(ctx); err != nil {
+		return err
+	}
+	if err := certwire.Inject(ctx, pods.AgentImage); err != nil {
 		return err
 	}
 	if objects, err = newObjects(); err != nil {
@@ -129,20 +130,6 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	return err
 }
 
-// configure has the webhook inject the agent of this tree. The Deployment of the manifests is to have no pods.
-func configure(ctx context.Context) error {
-	config, err := os.ReadFile(certwire.ConfigFile())
-	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
-	}
-	released := regexp.MustCompile(`(?m)^( +image: ).*$`)
-	if err := certwire.Configure(ctx, released.ReplaceAll(config, []byte("${1}"+agentImage))); err != nil {
-		return err
-	}
-	_, err = cluster.Kubectl(ctx, "", "scale", "--namespace", harness.Namespace, "deployment/certwire-webhook", "--replicas=0")
-	return err
-}
-
 func newObjects() (client.Client, error) {
 	scheme, err := inventory.Scheme()
 	if err != nil {
@@ -152,20 +139,4 @@ func newObjects() (client.Client, error) {
 		return nil, err
 	}
 	return client.New(cluster.Rest, client.Options{Scheme: scheme})
-}
-
-// images builds what the pods run and returns the flags of test/cluster that bring it.
-func images(ctx context.Context, folder string) ([]string, error) {
-	app, agent := filepath.Join(folder, "app"), filepath.Join(folder, "agent")
-	for _, args := range [][]string{
-		{"-ldflags", "-s -w", "-o", app, "./test/agent/app"},
-		{"-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w -X main.version=test", "-o", agent, "./cmd/agent"}, // as in the Makefile
-	} {
-		build := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
-		build.Dir, build.Env = harness.Root(), append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("building %s: %w\n%s", args[len(args)-1], err, out)
-		}
-	}
-	return []string{"--image=" + appImage + "=" + app, "--image=" + agentImage + "=" + agent}, nil
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -53,6 +54,7 @@ func TestCLI(t *testing.T) {
 	t.Run("lint", func(t *testing.T) { t.Parallel(); testCLILint(t, p) })
 	t.Run("budget", func(t *testing.T) { t.Parallel(); testCLIBudget(t, p) })
 	t.Run("status", func(t *testing.T) { t.Parallel(); testCLIStatus(t, p) })
+	t.Run("check", func(t *testing.T) { t.Parallel(); testCLICheck(t, p) })
 	t.Run("explain", func(t *testing.T) { t.Parallel(); testCLIExplain(t, p) })
 	t.Run("doctor", func(t *testing.T) { t.Parallel(); testCLIDoctor(t, p) })
 	t.Run("kubectl finds it as its plugin", func(t *testing.T) {
@@ -110,8 +112,124 @@ func testCLIStatus(t *testing.T, p plugin) {
 	contains(t, p.must(t, 1, "status", "-A", "-o", "wide"), "NAMESPACE", ns, "PROVEN")
 	contains(t, p.must(t, 1, "status", "api", "-n", ns), ns+"/api is Stale (partial)", "api-0   8443   previous, serial 77", "kubectl rollout restart")
 	contains(t, p.must(t, 0, "status", "web", "-n", ns, "-o", "yaml"), "kind: CertificateDeliveryList", "state: Delivered")
+	testCLIWatch(t, p, ns)
 	if _, messages, code := p.run(t, "", "status", "nobody", "-n", ns); code != 2 || !strings.Contains(messages, "no delivery of a Certificate nobody") {
 		t.Errorf("a name that is not there: exit code %d, %s", code, messages)
+	}
+}
+
+// testCLIWatch: what there is comes first, then what changes, and Ctrl-C is no failure.
+func testCLIWatch(t *testing.T, p plugin, ns string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), string(p), "status", "-n", ns, "--watch")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	next := func(want string) {
+		t.Helper()
+		if !lines.Scan() || !strings.HasPrefix(strings.Join(strings.Fields(lines.Text()), " "), want) {
+			t.Errorf("%q, want %q", lines.Text(), want)
+		}
+	}
+	next("CERTIFICATE STATE")
+	next("api Stale 2/3 partial")
+	next("web Delivered 3/3")
+	kubectl(t, "patch", "certificatedelivery", "api", "-n", ns, "--subresource=status", "--type=merge", "-p", `{"status":{"state":"Delivered","cause":"","replicas":"3/3"}}`)
+	next("api Delivered 3/3")
+	kubectl(t, "patch", "certificatedelivery", "api", "-n", ns, "--subresource=status", "--type=merge", "-p", `{"status":{"state":"Stale","cause":"partial","replicas":"2/3"}}`)
+	next("api Stale 2/3 partial")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		t.Errorf("after Ctrl-C: %q", lines.Text())
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
+	}
+}
+
+// testCLICheck: no controller issues here, and nothing serves. What a whole chain looks like is tested on a node.
+func testCLICheck(t *testing.T, p plugin) {
+	t.Helper()
+	ns := namespace(t)
+	mustApply(t, ns, certificate("web", "web-tls"))
+	contains(t, p.must(t, 1, "check", "web", "-n", ns), "Certificate "+ns+"/web", "it was never issued", "first stale layer", "kubectl certwire explain certificate/web -n "+ns)
+	var tree struct {
+		Verdict, Layer string
+		Chain          struct {
+			Children []struct{ Name, State string }
+		}
+	}
+	if err := json.Unmarshal([]byte(p.must(t, 1, "check", "web", "-n", ns, "-o", "json")), &tree); err != nil {
+		t.Fatal(err)
+	}
+	if tree.Verdict != "stale" || tree.Layer != "issuance" || len(tree.Chain.Children) != 1 || tree.Chain.Children[0].Name != "Secret web-tls" {
+		t.Errorf("%+v", tree)
+	}
+	_, messages, code := p.run(t, "", "check", "nobody", "-n", ns)
+	if code != 2 {
+		t.Errorf("exit code %d", code)
+	}
+	contains(t, messages, "reading Certificate "+ns+"/nobody", "not found")
+	contains(t, p.must(t, 0, "__complete", "check", "-n", ns, "w"), "web\n:4\n")
+	contains(t, p.must(t, 0, "__complete", "explain", "-n", ns, "certificate/"), "certificate/web\n:4\n")
+}
+
+// ingressController is a DaemonSet that looks like one, with an Ingress of its class that uses a Certificate's Secret.
+const ingressController = `apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: NAMESPACE}
+spec: {controller: k8s.io/ingress-nginx}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  ingressClassName: NAMESPACE
+  tls: [{hosts: [www.example.com], secretName: web-tls}]
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: controller}
+spec:
+  selector: {matchLabels: {app: controller}}
+  template:
+    metadata: {labels: {app: controller}}
+    spec:
+      serviceAccountName: nginx
+      nodeSelector: {none: of-them}
+      containers: [{name: controller, image: registry.example.com/ingress-nginx/controller:v1}]
+`
+
+// testCLIReaders: the API server itself says what the controller may do.
+func testCLIReaders(t *testing.T, p plugin, ns string) {
+	t.Helper()
+	mustApply(t, ns, strings.ReplaceAll(ingressController, "NAMESPACE", ns))
+	t.Cleanup(func() { kubectlAfterwards("delete", "ingressclass,clusterrole,clusterrolebinding", ns+"-reader", ns) })
+	user := "system:serviceaccount:" + ns + ":nginx"
+	for _, c := range []struct{ verbs, want string }{
+		{"get", "warn  ingress controllers: DaemonSet " + ns + "/controller may not list Secrets in namespace " + ns},
+		{"get,list,watch", "ok    ingress controllers: DaemonSet " + ns + "/controller may read Secrets"},
+	} {
+		kubectl(t, "delete", "clusterrole,clusterrolebinding", ns+"-reader", "--ignore-not-found")
+		kubectl(t, "create", "clusterrole", ns+"-reader", "--verb="+c.verbs, "--resource=secrets")
+		kubectl(t, "create", "clusterrolebinding", ns+"-reader", "--clusterrole="+ns+"-reader", "--serviceaccount="+ns+":nginx")
+		out := ""
+		eventually(t, "the API server knows of it", func() bool {
+			out, _, _ = p.run(t, "", "doctor", "-n", ns)
+			return strings.Contains(out, c.want)
+		})
+	}
+	if out, _, _ := p.run(t, "", "doctor", "-n", ns); strings.Contains(out, user) {
+		t.Errorf("a remedy for what is well: %s", out)
 	}
 }
 
@@ -218,6 +336,7 @@ func testCLIDoctor(t *testing.T, p plugin) {
 		t.Error("colour in what is no terminal")
 	}
 
+	t.Run("Ingress controllers", func(t *testing.T) { testCLIReaders(t, p, ns) })
 	t.Run("nothing is stored", func(t *testing.T) {
 		stored := kubectl(t, "get", "deployments,issuers,pods", "-A", "-o", "name")
 		containsNot(t, stored, "certwire-doctor")

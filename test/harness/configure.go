@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,23 @@ func (w *Certwire) Configure(ctx context.Context, text []byte) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// released is the agent's image in the manifests' configuration.
+var released = regexp.MustCompile(`(?m)^( +image: ).*$`)
+
+// Inject has the webhook inject the agent of an image, and takes the pods from the manifests' own Deployment: on a node
+// they would be started, and the replicas are processes of this machine.
+func (w *Certwire) Inject(ctx context.Context, image string) error {
+	config, err := os.ReadFile(w.ConfigFile())
+	if err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	if err := w.Configure(ctx, released.ReplaceAll(config, []byte("${1}"+image))); err != nil {
+		return err
+	}
+	_, err = w.Cluster.Kubectl(ctx, "", "scale", "--namespace", Namespace, "deployment/certwire-webhook", "--replicas=0")
+	return err
 }
 
 // Keep remembers the configuration that is in force, and returns what brings it back and waits until every replica has

@@ -119,7 +119,11 @@ func setUp(ctx context.Context, folder string, log io.Writer) error {
 	if certManager, err = harness.StartCertManager(ctx, cluster, os.Stderr, "--count=3"); err != nil {
 		return err
 	}
-	if certwire, err = harness.Deploy(ctx, cluster, log, 2, "--shutdown-delay=3s", "--ca-publish-delay=1s", "-v=1"); err != nil {
+	// The overlay has the permissions for deliveries; what the base brings is applied once more with certwire.
+	if _, err = cluster.Kubectl(ctx, "", "apply", "-k", "manifests/overlays/delivery"); err != nil {
+		return err
+	}
+	if certwire, err = harness.Deploy(ctx, cluster, log, 2, "--shutdown-delay=3s", "--ca-publish-delay=1s", "-v=1", "--delivery"); err != nil {
 		return err
 	}
 	config, err := os.ReadFile(certwire.ConfigFile())

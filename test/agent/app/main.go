@@ -23,7 +23,7 @@ const (
 	adminAddress = "127.0.0.1:9090"
 )
 
-const usage = `usage: app serve --from=once|watch|env [--cert FILE] [--key FILE] [--starts FILE]
+const usage = `usage: app serve --from=once|watch|env [--cert FILE] [--key FILE] [--starts FILE] [--fault NAME]
        app start FILE`
 
 func main() {
@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 		flags.StringVar(&s.cert, "cert", "/tls/tls.crt", "")
 		flags.StringVar(&s.key, "key", "/tls/tls.key", "")
 		flags.StringVar(&s.starts, "starts", "", "")
+		flags.StringVar(&s.wrong, "fault", "", "")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
@@ -79,10 +80,13 @@ func (s *server) run(ctx context.Context) error {
 		l := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: time.Minute}
 		context.AfterFunc(ctx, func() { _ = l.Close() })
 		go func() {
-			if address == wireAddress {
+			switch {
+			case address == wireAddress && s.wrong != "":
+				failed <- s.failAt(ctx, address)
+			case address == wireAddress:
 				l.TLSConfig = &tls.Config{GetCertificate: s.certificate}
 				failed <- l.ListenAndServeTLS("", "")
-			} else {
+			default:
 				failed <- l.ListenAndServe()
 			}
 		}()

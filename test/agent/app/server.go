@@ -20,6 +20,8 @@ type server struct {
 	// starts is the file of noteStart.
 	starts string
 	finish func()
+	// wrong is what it does wrong at its TLS port; empty for nothing.
+	wrong string
 
 	loaded atomic.Pointer[tls.Certificate]
 	asked  atomic.Int64

@@ -11,7 +11,8 @@ import (
 )
 
 // kubeletFormat is the kubelet's configuration. Evictions and the collection of
-// images would make a test depend on how full the machine's disk is.
+// images would make a test depend on how full the machine's disk is. As many pods as
+// the bridge's subnet has addresses for.
 const kubeletFormat = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: %[1]s
@@ -37,6 +38,7 @@ resolvConf: ""
 volumePluginDir: /var/lib/kubelet/volume-plugins
 evictionHard: {memory.available: 1Mi, nodefs.available: 1Mi, imagefs.available: 1Mi}
 imageGCHighThresholdPercent: 100
+maxPods: 250
 `
 
 // startKubelet starts it and returns when the node takes pods.
