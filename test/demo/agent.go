@@ -20,20 +20,25 @@ var inPods = []step{
 			"kubectl apply -f docs/demo/server-certificate.yaml",
 			"kubectl wait --for=condition=Ready certificate/server -n shop",
 			"kubectl apply -f docs/demo/server-deployment.yaml",
-			"kubectl wait --for=condition=Available deployment/server -n shop --timeout=3m",
+			"kubectl wait --for=jsonpath='{.status.readyReplicas}'=3 deployment/server -n shop --timeout=3m",
 			`kubectl get pods -n shop -l app=server -o custom-columns='INIT CONTAINERS:.spec.initContainers[*].name,CONTAINERS:.spec.containers[*].name'`,
+			"kubectl wait --for=create certificatedelivery/server -n shop --timeout=1m > /dev/null",
+			"kubectl wait --for=jsonpath='{.status.state}'=Delivered certificatedelivery/server -n shop --timeout=3m",
 		},
 	},
 	{
-		sentence: "The certificate is issued anew. The server, which reads its files once, is told by the agent, and a handshake shows the new leaf. Nothing has restarted.",
+		sentence: "The certificate is issued anew, and certwire takes it to the wire: it has the kubelet bring the files, the agents tell the servers, which read them once, and every replica is dialled until it serves the new leaf. Nothing has restarted.",
 		commands: []string{
 			"kubectl delete secret server-tls -n shop",
-			"until kubectl get secret server-tls -n shop > /dev/null 2>&1; do sleep 0.2; done",
-			"kubectl annotate pods -n shop -l app=server certwire.dev/deliver=now > /dev/null",
-			`until kubectl logs deployment/server -n shop -c certwire-agent | grep '"state":"served"' > /dev/null; do sleep 0.2; done`,
-			`kubectl logs deployment/server -n shop -c certwire-agent | grep '"state":"served"' | grep -oE '"(msg|certificate|state|method)":"[^"]*"'`,
+			"kubectl wait --for=jsonpath='{.status.revision}'=2 certificatedelivery/server -n shop --timeout=3m",
+			"kubectl wait --for=jsonpath='{.status.state}'=Delivered certificatedelivery/server -n shop --timeout=3m",
+			`kubectl get certificatedelivery server -n shop -o custom-columns='REPLICAS:.status.replicas,FROM THE ISSUANCE TO ALL OF THEM:.status.lag'`,
 			`kubectl get pods -n shop -l app=server -o custom-columns='RESTARTS:.status.containerStatuses[*].restartCount'`,
 		},
+	},
+	{
+		sentence: "The whole chain, with the serial number at each layer.",
+		commands: []string{"kubectl certwire check server -n shop"},
 	},
 }
 

@@ -54,8 +54,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("# The cluster stays until Ctrl-C. To try it by hand, in another terminal:\nexport KUBECONFIG=%s\nalias kubectl=%s\n# certwire's log: %s\n",
-		cluster.Kubeconfig, cluster.KubectlPath(), log.Name())
+	fmt.Printf("# The cluster stays until Ctrl-C. To try it by hand, in another terminal:\nexport KUBECONFIG=%s PATH=%s\n# certwire's log: %s\n",
+		cluster.Kubeconfig, path(cluster), log.Name())
 	<-ctx.Done()
 	return nil
 }
@@ -119,12 +119,21 @@ func withCA(ctx context.Context, c *harness.Cluster, certwire *harness.Certwire,
 	return err
 }
 
-// install deploys certwire and shows the command that did it.
+// install deploys certwire with deliveries, and shows the command that did it. kubectl finds its plugin beside the replicas'
+// binary.
 func install(ctx context.Context, c *harness.Cluster, log, out io.Writer) (*harness.Certwire, error) {
-	certwire, err := harness.Deploy(ctx, c, log, 2, "--ca-publish-delay=1s", "--shutdown-delay=0s")
+	if _, err := harness.Build(ctx, log, "kubectl-certwire", "./cmd/kubectl-certwire"); err != nil {
+		return nil, err
+	}
+	const overlay = "manifests/overlays/delivery"
+	installed, err := c.Kubectl(ctx, "", "apply", "-k", overlay)
+	if err != nil {
+		return nil, fmt.Errorf("installing certwire: %w", err)
+	}
+	certwire, err := harness.Deploy(ctx, c, log, 2, "--ca-publish-delay=1s", "--shutdown-delay=0s", "--delivery")
 	if err != nil {
 		return certwire, err
 	}
-	_, err = fmt.Fprintf(out, "# Install certwire.\n$ kubectl apply -k manifests/\n%s\n", certwire.Installed)
+	_, err = fmt.Fprintf(out, "# Install certwire, and have it take renewals to the wire.\n$ kubectl apply -k %s\n%s\n", overlay, installed)
 	return certwire, err
 }

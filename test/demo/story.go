@@ -25,7 +25,10 @@ type step struct {
 const reloads = `kubectl get deployments -n shop -o custom-columns='NAME:.metadata.name,RELOADS ON:.metadata.annotations.secret\.reloader\.stakater\.com/reload'`
 
 // made is what the story leaves behind.
-var made = []string{"namespace/shop", "clusterissuer/demo-ca", "clusterissuer/letsencrypt-prod", "clusterissuer/letsencrypt-staging"}
+var made = []string{
+	"namespace/shop", "clusterrole/certwire-delivery", "clusterrolebinding/certwire-delivery", "crd/certificatedeliveries.certwire.dev",
+	"validatingadmissionpolicy/certwire-restraint-delivery", "validatingadmissionpolicybinding/certwire-restraint-delivery", "clusterissuer/demo-ca", "clusterissuer/letsencrypt-prod", "clusterissuer/letsencrypt-staging",
+}
 
 // story is what the demo plays, once certwire is installed.
 var story = []step{
@@ -109,6 +112,11 @@ var budgets = []step{
 // then, and are about kubectl.
 var ownLog = regexp.MustCompile(`(?m)^[IWE]\d{4} \d{2}:\d{2}:\d{2}\.\d+ .*\n`)
 
+// path is where kubectl and its plugin are found.
+func path(c *harness.Cluster) string {
+	return strings.Join([]string{filepath.Dir(c.KubectlPath()), filepath.Join(harness.Root(), ".cache", "bin"), os.Getenv("PATH")}, ":")
+}
+
 // play runs the steps and prints them. It stops at the first that does not end as it should.
 func play(ctx context.Context, c *harness.Cluster, out io.Writer, steps []step) error {
 	for _, s := range steps {
@@ -117,7 +125,7 @@ func play(ctx context.Context, c *harness.Cluster, out io.Writer, steps []step) 
 			fmt.Fprintf(out, "$ %s\n", command)
 			cmd := exec.CommandContext(ctx, "bash", "-c", command)
 			cmd.Dir = harness.Root()
-			cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+filepath.Dir(c.KubectlPath())+":"+os.Getenv("PATH"))
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+path(c))
 			text, err := cmd.CombinedOutput()
 			text = ownLog.ReplaceAll(text, nil)
 			fmt.Fprint(out, string(text))
