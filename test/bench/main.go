@@ -54,6 +54,14 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 		return fmt.Errorf("making a log: %w", err)
 	}
 	defer log.Close()
+	if o.delivery {
+		b := &bench{options: o, out: out, progress: progress, log: log, folder: folder, started: time.Now()}
+		if err := b.deliveries(ctx); err != nil {
+			showLog(progress, log.Name())
+			return err
+		}
+		return nil
+	}
 	// Only the API server's work is measured, and the controllers would go on with that of the workloads for minutes.
 	cluster, err := harness.Start(ctx, progress, "--controller-manager-arg="+
 		"--controllers=*,-deployment-controller,-replicaset-controller,-statefulset-controller,-daemonset-controller")

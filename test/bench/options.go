@@ -29,6 +29,12 @@ type options struct {
 	agent    bool
 	renewals int
 	rest     time.Duration
+	// delivery measures deliveries instead: on how many pods, and with how many simulated endpoints; 0 leaves a part out.
+	delivery             bool
+	deliveryPods         int
+	deliveryCertificates int
+	// silence is how long one renewal among silent endpoints is waited for.
+	silence time.Duration
 	// starts is how often a fresh replica is started; the last one's memory counts.
 	starts int
 }
@@ -43,6 +49,9 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	f.BoolVar(&o.full, "full", false, "memory with 10,000 Certificates and 50,000 workloads, too; creating them takes minutes")
 	f.BoolVar(&o.meter, "meter", false, "measure the budgets instead: their size, their writes, a cold start; about three minutes, eight with --full")
 	f.BoolVar(&o.agent, "agent", false, "measure the agent instead, beside a peer: about three minutes, one with --quick, eight with --full")
+	f.BoolVar(&o.delivery, "delivery", false, "measure deliveries instead; needs root: about 20 minutes, 15 with --quick")
+	f.IntVar(&o.deliveryPods, "delivery-pods", 100, "with --delivery, how many pods are renewed at once; 0 for none")
+	f.IntVar(&o.deliveryCertificates, "delivery-certificates", 10_000, "with --delivery, how many Certificates have a simulated endpoint each; 0 for none")
 	f.BoolVar(&o.memory, "memory", false, "measure memory (the default without --quick)")
 	f.BoolVar(&noMemory, "no-memory", false, "measure latency alone")
 	f.IntVar(&o.sequential, "samples", 300, "samples for each contender and object, one request at a time; 0 for none")
@@ -63,6 +72,9 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 			"concurrent-samples": func() { o.concurrent = 192 },
 			"certificates":       func() { steps = "10,1000" },
 			"crowded":            func() { o.crowded = 0 },
+
+			"delivery-pods":         func() { o.deliveryPods = 20 },
+			"delivery-certificates": func() { o.deliveryCertificates = 500 },
 		} {
 			if !given[name] {
 				set()
@@ -73,12 +85,12 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	if o.full {
 		o.sustain, o.patience = 10*time.Second, 4*time.Minute
 	}
-	o.renewals, o.rest = 20, 30*time.Second
+	o.renewals, o.rest, o.silence = 20, 30*time.Second, 5*time.Minute
 	switch {
 	case o.full:
 		o.renewals, o.rest = 50, 90*time.Second
 	case quick:
-		o.renewals, o.rest = 5, 10*time.Second
+		o.renewals, o.rest, o.silence = 5, 10*time.Second, time.Minute
 	}
 	o.memory = (o.memory || !quick || o.full) && !noMemory
 	for text := range strings.SplitSeq(steps, ",") {
@@ -88,8 +100,9 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 		}
 		o.certificates = append(o.certificates, n)
 	}
-	if f.NArg() > 0 || o.sequential < 0 || o.concurrent < 0 || o.workers < 1 || o.starts < 1 || o.crowded < 0 {
-		return nil, errors.New("there are only flags, and no number is negative; see --help")
+	if f.NArg() > 0 || o.sequential < 0 || o.concurrent < 0 || o.workers < 1 || o.starts < 1 || o.crowded < 0 ||
+		o.deliveryPods < 0 || o.deliveryPods > maxPods || o.deliveryCertificates < 0 || o.deliveryCertificates > maxEndpoints {
+		return nil, errors.New("there are only flags, and no number is negative or beyond what there is room for; see --help")
 	}
 	return o, nil
 }
