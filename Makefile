@@ -57,7 +57,7 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	    go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 20x > "$$out" || { cat "$$out"; exit 1; }; \
 	  done; \
 	done
-	go test ./certs/... ./cmd/... ./pkg/... ./test/harness ./test/servers
+	go test ./certs/... ./cmd/... ./pkg/... ./test/golden ./test/harness ./test/servers
 	go test -count=1 -v -timeout 30m ./test/node
 	go test -count=1 -v -timeout 30m ./test/delivery
 	go test -count=1 -v -timeout 10m ./test/presets
@@ -107,10 +107,11 @@ $(GEN): tools/gen/go.mod tools/gen/go.sum
 	@cd tools/gen && go build -o ../../$(GEN) sigs.k8s.io/controller-tools/cmd/controller-gen
 
 .PHONY: bench
-bench: control-plane ## measure latency, memory, the budgets, the agent and the cost of one review; prints tables (about 40 minutes)
+bench: control-plane ## measure latency, memory, the budgets, the agent, deliveries and the cost of one review; prints tables (about an hour)
 	go test ./pkg/acme ./pkg/ledger ./pkg/admission -run '^$$' -bench . -benchmem
 	go run ./test/bench --agent --full
 	go run ./test/bench --meter --full
+	go run ./test/bench --delivery
 	go run ./test/bench --full
 
 .PHONY: generate
@@ -119,7 +120,7 @@ generate: control-plane $(GEN) ## write what is made from other files: CRDs, dee
 	$(GEN) crd paths=./pkg/apis/... output:crd:dir=manifests/base/crds
 	mv manifests/base/crds/certwire.dev_certificatedeliveries.yaml manifests/components/delivery/crd.yaml
 	"$$(go -C test/cluster run . --build-only)/kubectl" kustomize manifests/ > manifests/install.yaml
-	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate ./cmd/kubectl-certwire/... ./test/alerts > /dev/null
+	UPDATE_GOLDEN=true go test ./pkg/policy ./pkg/mutate ./pkg/front ./pkg/diagnose ./cmd/kubectl-certwire/... ./test/alerts > /dev/null
 	UPDATE_GOLDEN=true go test ./test/demo > /dev/null
 
 .PHONY: clean
