@@ -14,6 +14,8 @@ LINT    := .cache/bin/golangci-lint
 GEN     := .cache/bin/controller-gen
 # What a run of the fuzzers adds to the committed seeds; the seeds themselves run with every test.
 FUZZ_TIME ?= 10s
+# -v shows what the tests on the node measure. Without it, what a test says stands where it failed, and not among the others'.
+TEST_FLAGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -58,12 +60,12 @@ test: lint control-plane cert-manager ## lint, fuzz a little, and run every test
 	  done; \
 	done
 	go test ./certs/... ./cmd/... ./pkg/... ./test/golden ./test/harness ./test/servers
-	go test -count=1 -v -timeout 30m ./test/node
-	go test -count=1 -v -timeout 30m ./test/delivery
-	go test -count=1 -v -timeout 10m ./test/presets
+	go test -count=1 $(TEST_FLAGS) -timeout 30m ./test/node
+	go test -count=1 $(TEST_FLAGS) -timeout 30m ./test/delivery
+	go test -count=1 $(TEST_FLAGS) -timeout 10m ./test/presets
 	go test -count=1 ./test/alerts
-	go test -count=1 -v -timeout 30m ./test/agent
-	go test -count=1 -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
+	go test -count=1 $(TEST_FLAGS) -timeout 30m ./test/agent
+	go test -count=1 $(TEST_FLAGS) -p 1 -timeout 40m ./test/demo ./test/e2e ./test/issuance
 
 .PHONY: control-plane
 control-plane: ## build etcd, the API server, the kubelet and kubectl for the tests (minutes the first time)
