@@ -30,6 +30,7 @@ import (
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
 	"github.com/certwire/certwire/pkg/config"
 	"github.com/certwire/certwire/pkg/delivery"
+	"github.com/certwire/certwire/pkg/front"
 	"github.com/certwire/certwire/pkg/inventory"
 	"github.com/certwire/certwire/pkg/ledger"
 	"github.com/certwire/certwire/pkg/policy"
@@ -118,7 +119,7 @@ func (s *server) connect() error {
 	if err != nil {
 		return fmt.Errorf("preparing the types: %w", err)
 	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), front.AddToScheme(scheme)); err != nil {
 		return fmt.Errorf("preparing certwire's own types: %w", err)
 	}
 	host, port, err := s.options.listen()

@@ -30,9 +30,9 @@ type store struct {
 type frontCaches struct {
 	pods func(namespace, name string) *Pod
 
-	ingresses, classes, services, slices store
-	gateways, listenerSets, grants       store
-	validating, mutating, apiServices    store
+	ingresses, classes, services, slices           store
+	gateways, listenerSets, grants                 store
+	validating, mutating, apiServices, conversions store
 }
 
 var _ front.Cluster = (*frontCaches)(nil)
@@ -127,7 +127,7 @@ func (c *frontCaches) Grants(namespace string) []*front.Grant {
 // Callers implements [front.Cluster].
 func (c *frontCaches) Callers(namespace, service string) []*front.Caller {
 	var out []*front.Caller
-	for _, s := range []*store{&c.validating, &c.mutating, &c.apiServices} {
+	for _, s := range []*store{&c.validating, &c.mutating, &c.apiServices, &c.conversions} {
 		out = append(out, ask[*front.Caller](s, byService, namespace+"/"+service)...)
 	}
 	return out

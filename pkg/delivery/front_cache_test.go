@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -39,6 +40,15 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 	return u
 }
 
+func crd(t *testing.T, text string) *front.CustomResourceDefinition {
+	t.Helper()
+	d := &front.CustomResourceDefinition{}
+	if err := json.Unmarshal([]byte(text), d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 // everything is one of each kind, all of which have to do with the Certificate web and its pod a.
 func everything(t *testing.T) map[string]any {
 	t.Helper()
@@ -63,6 +73,8 @@ func everything(t *testing.T) map[string]any {
 			ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "shop", Name: "web"}}}}},
 		front.KindMutating: &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "m"}, Webhooks: []admissionv1.MutatingWebhook{{
 			ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "shop", Name: "web"}}}}},
+		front.KindConversion: crd(t, `{"metadata":{"name":"things.a"},"spec":{"conversion":{"strategy":"Webhook",
+			"webhook":{"clientConfig":{"service":{"namespace":"shop","name":"web"}}}}}}`),
 		front.KindAPIService: object(t, `{"kind":"APIService","apiVersion":"apiregistration.k8s.io/v1","metadata":{"name":"v1.a"},"spec":{"service":{"namespace":"shop","name":"web"}}}`),
 		front.KindGateway: object(t, `{"kind":"Gateway","apiVersion":"gateway.networking.k8s.io/v1","metadata":{"namespace":"infra","name":"edge"},
 			"spec":{"listeners":[{"port":443,"tls":{"certificateRefs":[{"name":"web-tls","namespace":"shop"}]}}]},"status":{"addresses":[{"value":"10.96.0.1"}]}}`),
@@ -119,7 +131,7 @@ func TestTheCachesFindWhatListsFind(t *testing.T) {
 		}
 		names = append(names, f.For("shop"))
 	}
-	want := []string{"APIService/v1.a", "Gateway/infra/edge", "Ingress/web", "ListenerSet/set", "MutatingWebhookConfiguration/m", "ValidatingWebhookConfiguration/v"}
+	want := []string{"APIService/v1.a", "CustomResourceDefinition/things.a", "Gateway/infra/edge", "Ingress/web", "ListenerSet/set", "MutatingWebhookConfiguration/m", "ValidatingWebhookConfiguration/v"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}

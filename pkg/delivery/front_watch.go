@@ -66,6 +66,8 @@ func (r *run) frontKinds(c *frontCaches) []frontKind {
 			&c.validating, callerIndexers, touched(touch.caller)),
 		known(front.KindMutating, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.MutatingWebhookConfigurationList{},
 			&c.mutating, callerIndexers, touched(touch.caller)),
+		known(front.KindConversion, &front.CustomResourceDefinition{}, &front.CustomResourceDefinitionList{},
+			&c.conversions, callerIndexers, touched(touch.caller)),
 		dynamic(front.KindAPIService, &c.apiServices, callerIndexers, touched(touch.caller), "apiregistration.k8s.io", "v1"),
 		dynamic(front.KindGateway, &c.gateways, gatewayIndexers, touched(touch.gateway), front.GatewayGroup, "v1", "v1beta1"),
 		dynamic(front.KindListenerSet, &c.listenerSets, gatewayIndexers, touched(touch.gateway), front.GatewayGroup, "v1"),

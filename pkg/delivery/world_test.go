@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	scheme, err := inventory.Scheme()
 	if err == nil {
-		err = v1alpha1.AddToScheme(scheme)
+		err = errors.Join(v1alpha1.AddToScheme(scheme), front.AddToScheme(scheme))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,8 @@ import (
 // maxBundle is how much of a caBundle is kept. cert-manager's cainjector writes one or two certificates.
 const maxBundle = 256 << 10
 
-// Caller is what is kept of an object that has the API server call a Service: a webhook configuration or an APIService.
+// Caller is what is kept of an object that has the API server call a Service: a webhook configuration, an APIService, or a
+// CRD with a webhook that converts.
 type Caller struct {
 	metav1.ObjectMeta
 	Kind  string

@@ -1,5 +1,5 @@
 // Package front finds out who serves a certificate for others: the pods of Ingress controllers and of Gateways, which read
-// Secrets without mounting them, and the pods that webhook configurations and APIServices send their callers to. It tells
+// Secrets without mounting them, and the pods that webhook configurations, APIServices and CRDs send their callers to. It tells
 // which pods, at which address and port, under which name, and for what (Ingress/web), and nothing more: it dials nobody.
 //
 // It is pure: API types in, places out. What the cluster holds comes through [Cluster]; [Lists] is one of plain lists, for

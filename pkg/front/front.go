@@ -18,6 +18,7 @@ const (
 	KindValidating  = "ValidatingWebhookConfiguration"
 	KindMutating    = "MutatingWebhookConfiguration"
 	KindAPIService  = "APIService"
+	KindConversion  = "CustomResourceDefinition" // whose objects a webhook converts
 )
 
 // Bounds on what is found for one Certificate. The rest is counted in [Front.Left], and not looked at.
@@ -71,7 +72,7 @@ func (f Front) For(namespace string) string {
 
 // IsCaller reports whether the front is who calls the pods, and not who serves for them.
 func (f Front) IsCaller() bool {
-	return f.Kind == KindValidating || f.Kind == KindMutating || f.Kind == KindAPIService
+	return f.Kind == KindValidating || f.Kind == KindMutating || f.Kind == KindAPIService || f.Kind == KindConversion
 }
 
 // Replica is one pod of a front.

@@ -113,6 +113,12 @@ func load(t *testing.T, path string) (*Lists, Certificate) {
 			t.Fatal(err)
 		}
 		switch object, known := typed[u.GetKind()]; {
+		case u.GetKind() == KindConversion: // of which not all fields are known here
+			d := &CustomResourceDefinition{}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, d); err != nil {
+				t.Fatal(err)
+			}
+			lists.Add(d)
 		case u.GetKind() == "Certificate":
 			into(u, &certificate)
 		case u.GetKind() == "Pod":

@@ -14,8 +14,8 @@ import (
 )
 
 // New keeps of an object what this package uses, as *Ingress, *IngressClass, *Service, *Slice, *Gateway, *Grant or *Caller.
-// It takes Kubernetes' own types, and for those of the Gateway API and APIServices unstructured objects. It returns nil
-// for every other kind.
+// It takes Kubernetes' own types, this package's of CRDs, and for those of the Gateway API and APIServices unstructured
+// objects. It returns nil for every other kind.
 func New(object any) metav1.Object {
 	switch o := object.(type) {
 	case *networkingv1.Ingress:
@@ -30,6 +30,8 @@ func New(object any) metav1.Object {
 		return newValidating(o)
 	case *admissionv1.MutatingWebhookConfiguration:
 		return newMutating(o)
+	case *CustomResourceDefinition:
+		return newConversion(o)
 	case *unstructured.Unstructured:
 		switch o.GetKind() {
 		case KindGateway, KindListenerSet:

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"os/exec"
@@ -199,8 +200,9 @@ func TestAGatewayIsLookedAt(t *testing.T) {
 	r.becomes(2, v1alpha1.DeliveryStale, "controller-stale", "0/1", r.names(c, "previous", "Gateway/"+c.namespace+"/edge"))
 }
 
-func TestACABundleThatDoesNotFitIsFound(t *testing.T) {
-	t.Parallel()
+// hook runs a server that the API server calls, behind a Service, with a Certificate for the Service's name.
+func hook(t *testing.T) *rig {
+	t.Helper()
 	r := prepareAs(t, func(c *cmapi.Certificate) {
 		// An ACME server proves no name of the cluster's own.
 		r := &rig{t: t, namespace: c.Namespace}
@@ -213,6 +215,26 @@ func TestACABundleThatDoesNotFitIsFound(t *testing.T) {
 	})
 	r.deploy("hook", server{from: "watch", replicas: 1, port: 8443})
 	r.service("hook", "", nil)
+	return r
+}
+
+// another is a caBundle that does not fit.
+func another(t *testing.T) []byte {
+	t.Helper()
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki.NewAuthority(t).Root.Raw})
+}
+
+// distrusts is whether the first of a delivery's endpoints is of a caller whose caBundle does not fit.
+func distrusts(caller string) func(status) bool {
+	return func(s status) bool {
+		e := s.Endpoints[0]
+		return e.State == "untrusted" && e.For == caller && s.Layer == "front" && strings.Contains(s.Message, "the caBundle of "+caller)
+	}
+}
+
+func TestACABundleThatDoesNotFitIsFound(t *testing.T) {
+	t.Parallel()
+	r := hook(t)
 	hooks := cluster.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	config, err := hooks.Create(t.Context(), &admissionv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: r.namespace},
@@ -232,12 +254,30 @@ func TestACABundleThatDoesNotFitIsFound(t *testing.T) {
 	t.Cleanup(func() { _ = hooks.Delete(context.Background(), r.namespace, metav1.DeleteOptions{}) })
 	r.becomes(1, v1alpha1.DeliveryDelivered, "", "2/2")
 
-	config.Webhooks[0].ClientConfig.CABundle = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki.NewAuthority(t).Root.Raw})
+	config.Webhooks[0].ClientConfig.CABundle = another(t)
 	_, err = hooks.Update(t.Context(), config, metav1.UpdateOptions{})
 	r.must(err)
-	hook := "ValidatingWebhookConfiguration/" + r.namespace
-	r.becomes(1, v1alpha1.DeliveryStale, "ca-bundle", "1/2", func(s status) bool {
-		e := s.Endpoints[0]
-		return e.State == "untrusted" && e.For == hook && s.Layer == "front" && strings.Contains(s.Message, "the caBundle of "+hook)
+	r.becomes(1, v1alpha1.DeliveryStale, "ca-bundle", "1/2", distrusts("ValidatingWebhookConfiguration/"+r.namespace))
+}
+
+func TestAConversionWebhookWhoseCABundleDoesNotFitIsFound(t *testing.T) {
+	t.Parallel()
+	r := hook(t)
+	group := r.namespace + ".example.com"
+	define := func(bundle []byte) {
+		_, err := cluster.Kubectl(t.Context(), fmt.Sprintf(`{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+			"metadata":{"name":"things.%[1]s"},"spec":{"group":%[1]q,"scope":"Namespaced","names":{"kind":"Thing","plural":"things"},
+			"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}],
+			"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],
+			"clientConfig":{"service":{"namespace":%[2]q,"name":"hook"},"caBundle":%[3]q}}}}}`,
+			group, r.namespace, base64.StdEncoding.EncodeToString(bundle)), "apply", "-f", "-")
+		r.must(err)
+	}
+	define(another(t))
+	t.Cleanup(func() {
+		_, _ = cluster.Kubectl(context.Background(), "", "delete", "crd", "things."+group, "--wait=false")
 	})
+	r.becomes(1, v1alpha1.DeliveryStale, "ca-bundle", "1/2", distrusts("CustomResourceDefinition/things."+group))
+	define(r.secret().Data[corev1.TLSCertKey])
+	r.becomes(1, v1alpha1.DeliveryDelivered, "", "2/2")
 }

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/certwire/certwire/pkg/apis/v1alpha1"
+	"github.com/certwire/certwire/pkg/front"
 )
 
 // Flags are kubectl's own for choosing a cluster, a user and a namespace.
@@ -60,7 +61,7 @@ func (f *Flags) Connect() (*Cluster, error) {
 	config.QPS, config.Burst = 50, 100
 	config.WarningHandler = rest.NoWarnings{}
 	c := &Cluster{Namespace: namespace, config: config, scheme: runtime.NewScheme()}
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmapi.AddToScheme, acmeapi.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmapi.AddToScheme, acmeapi.AddToScheme, v1alpha1.AddToScheme, front.AddToScheme} {
 		if err := add(c.scheme); err != nil {
 			return nil, fmt.Errorf("preparing the client: %w", err)
 		}

@@ -128,6 +128,7 @@ func (w *world) Callers(namespace, service string) []*front.Caller {
 	const instead = "whether one of them calls these pods is not known"
 	w.load("ValidatingWebhookConfigurations", &admissionv1.ValidatingWebhookConfigurationList{}, "", instead)
 	w.load("MutatingWebhookConfigurations", &admissionv1.MutatingWebhookConfigurationList{}, "", instead)
+	w.load("CustomResourceDefinitions", &front.CustomResourceDefinitionList{}, "", instead)
 	w.others("APIServices", schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: front.KindAPIService}, instead)
 	return w.Lists.Callers(namespace, service)
 }
