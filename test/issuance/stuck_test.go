@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,8 @@ func (s stuck) applyIssuer(t *testing.T, text, name string) {
 	})
 }
 
-// says waits until a delivery and the plugin say that a Certificate is stuck for a cause, with these words.
+// says waits until a delivery and the plugin say that a Certificate is stuck for a cause, with these words: what they are made
+// of is written by cert-manager one after the other.
 func (s stuck) says(t *testing.T, ns, name, cause string, words ...string) v1alpha1.CertificateDelivery {
 	t.Helper()
 	var d v1alpha1.CertificateDelivery
@@ -91,19 +93,19 @@ func (s stuck) says(t *testing.T, ns, name, cause string, words ...string) v1alp
 			t.Fatal(err)
 		}
 		last = fmt.Sprintf("%+v", d.Status.Issuance)
-		return d.Status.Issuance != nil && d.Status.Issuance.Cause == cause
+		return d.Status.Issuance != nil && d.Status.Issuance.Cause == cause && holds(d.Status.Issuance.Message, words)
 	})
 	t.Logf("%s: %s", cause, d.Status.Issuance.Message)
-	out, code := s.explain(t, ns, name)
-	if code != 1 || !strings.Contains(out, "is stuck ["+cause+"]") || strings.Contains(out, "Not seen") {
-		t.Errorf("the plugin ends with %d and says:\n%s", code, out)
-	}
-	for _, word := range words {
-		if !strings.Contains(d.Status.Issuance.Message, word) || !strings.Contains(out, word) {
-			t.Errorf("%q is not in the delivery's %q, or not in the plugin's\n%s", word, d.Status.Issuance.Message, out)
-		}
-	}
+	eventually(t, "the plugin says of "+name+" that it is stuck for "+cause, func() bool {
+		out, code := s.explain(t, ns, name)
+		last = fmt.Sprintf("the plugin ends with %d and says:\n%s", code, out)
+		return code == 1 && strings.Contains(out, "is stuck ["+cause+"]") && !strings.Contains(out, "Not seen") && holds(out, words)
+	})
 	return d
+}
+
+func holds(text string, words []string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
 }
 
 // goesOn waits until nothing is said any longer.
@@ -115,9 +117,10 @@ func (s stuck) goesOn(t *testing.T, ns, name string) {
 		err := objects.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, &d)
 		return err == nil && d.Status.Issuance == nil && d.Status.Revision == 1 && d.Status.Layer != "issuance"
 	})
-	if out, code := s.explain(t, ns, name); code != 0 || !strings.Contains(out, "is issued [issued]") {
-		t.Errorf("the plugin ends with %d and says:\n%s", code, out)
-	}
+	eventually(t, "the plugin says that "+name+" is issued", func() bool {
+		out, code := s.explain(t, ns, name)
+		return code == 0 && strings.Contains(out, "is issued [issued]")
+	})
 }
 
 func (s stuck) explain(t *testing.T, ns, name string) (text string, code int) {
@@ -134,6 +137,18 @@ func (s stuck) explain(t *testing.T, ns, name string) (text string, code int) {
 		code = exit.ExitCode()
 	}
 	return out.String(), code
+}
+
+// until waits until a delivery says when it is tried again: cert-manager writes of a failure to the request before it does to
+// the Certificate.
+func until(t *testing.T, ns, name string) time.Time {
+	t.Helper()
+	var d v1alpha1.CertificateDelivery
+	within(t, patience, "the delivery of "+name+" says when it is tried again", func() bool {
+		err := objects.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, &d)
+		return err == nil && d.Status.Issuance != nil && d.Status.Issuance.Until != nil
+	})
+	return d.Status.Issuance.Until.Time
 }
 
 // toldOnce fails the test unless an Event on the Certificate says so once.
@@ -198,11 +213,12 @@ func (s stuck) failedRequest(t *testing.T) {
 	ns := namespace(t)
 	// A name that is in the request's subject alone: cert-manager fails it for good, without an Order.
 	mustApply(t, ns, certificate("web", stagingIssuer, ns+".example.com")+"  commonName: old."+ns+".example.com\n")
-	d := s.says(t, ns, "web", "request-failed", "commonName", "cmctl renew web -n "+ns)
+	s.says(t, ns, "web", "request-failed", "commonName", "cmctl renew web -n "+ns)
+	until := until(t, ns, "web")
 	c := kubectl(t, "get", "certificate", "web", "-n", ns, "-o", "jsonpath={.status.lastFailureTime}")
 	failed, err := time.Parse(time.RFC3339, c)
-	if err != nil || d.Status.Issuance.Until == nil || !d.Status.Issuance.Until.Time.Equal(failed.Add(time.Hour)) {
-		t.Errorf("it failed at %q and is tried again at %v", c, d.Status.Issuance.Until)
+	if err != nil || !until.Equal(failed.Add(time.Hour)) {
+		t.Errorf("it failed at %q and is tried again at %v", c, until)
 	}
 }
 
@@ -210,10 +226,8 @@ func (s stuck) refusedName(t *testing.T) {
 	t.Helper()
 	ns := namespace(t)
 	mustApply(t, ns, certificate("web", stagingIssuer, "no_name."+ns+".example.com"))
-	d := s.says(t, ns, "web", "order-failed", "urn:ietf:params:acme:error:malformed")
-	if d.Status.Issuance.Until == nil {
-		t.Error("it does not say when it is tried again")
-	}
+	s.says(t, ns, "web", "order-failed", "urn:ietf:params:acme:error:malformed")
+	until(t, ns, "web")
 }
 
 func (s stuck) refused(t *testing.T) {
