@@ -9,5 +9,5 @@
 // a pod's own, a pod is found in its slice's namespace alone, and which Service an Ingress controller has is told by the
 // status that the controller writes, or by the IngressClass, which is the cluster's owner's.
 //
-// Start reading at [Of], then at ingress.go, gateway.go and caller.go.
+// Start reading at [Of], then at ingress.go, gateway.go, caller.go and conversion.go.
 package front
